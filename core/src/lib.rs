@@ -1,1 +1,14 @@
-//! Micro-batch streaming.
+//! Spark Streaming's DStream model as an embeddable Rust library: micro-batches, typed operators, no async runtime.
+
+mod error;
+mod time;
+
+pub use error::{BuildError, BuildErrors, Error, Site, SourceError, TaskError};
+pub use time::BatchTime;
+
+/// What a stream may carry: anything that can be cloned, sent and shared.
+///
+/// It is a blanket trait; there is nothing to implement.
+pub trait Data: Clone + Send + Sync + 'static {}
+
+impl<T: Clone + Send + Sync + 'static> Data for T {}
