@@ -1,9 +1,16 @@
 //! Spark Streaming's DStream model as an embeddable Rust library: micro-batches, typed operators, no async runtime.
 
+mod batch;
 mod error;
+mod executor;
+mod hash;
 mod time;
 
+pub use batch::{Batch, BatchContext, Failed, Records};
 pub use error::{BuildError, BuildErrors, Error, Site, SourceError, TaskError};
+pub use executor::{Executor, SequentialExecutor};
+#[cfg(feature = "rayon")]
+pub use executor::{RayonExecutor, RayonPool};
 pub use time::BatchTime;
 
 /// What a stream may carry: anything that can be cloned, sent and shared.
