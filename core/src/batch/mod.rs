@@ -6,6 +6,7 @@
 //! a time, in one task per partition; keyed operators and other shuffles end a stage.
 
 mod actions;
+mod cache;
 mod chunks;
 mod context;
 mod fault;
@@ -17,6 +18,7 @@ mod map;
 mod map_partitions;
 mod pair;
 mod partitions;
+mod read;
 mod run;
 mod try_map;
 mod union;
