@@ -1,9 +1,13 @@
 //! Spark Streaming's DStream model as an embeddable Rust library: micro-batches, typed operators, no async runtime.
 
+mod block;
 mod error;
+pub mod text;
 mod time;
 
+pub use block::{BlockDecoder, ByteBlock, FixedRecords, FnDecoder, PartRecord, decode_with};
 pub use error::{BuildError, BuildErrors, Error, Site, SourceError, TaskError};
+pub use text::Text;
 pub use time::BatchTime;
 
 /// What a stream may carry: anything that can be cloned, sent and shared.
