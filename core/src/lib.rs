@@ -1,16 +1,20 @@
 //! Spark Streaming's DStream model as an embeddable Rust library: micro-batches, typed operators, no async runtime.
 
 mod batch;
+mod block;
 mod error;
 mod executor;
 mod hash;
+pub mod text;
 mod time;
 
 pub use batch::{Batch, BatchContext, Failed, Records};
+pub use block::{BlockDecoder, ByteBlock, FixedRecords, FnDecoder, PartRecord, decode_with};
 pub use error::{BuildError, BuildErrors, Error, Site, SourceError, TaskError};
 pub use executor::{Executor, SequentialExecutor};
 #[cfg(feature = "rayon")]
 pub use executor::{RayonExecutor, RayonPool};
+pub use text::Text;
 pub use time::BatchTime;
 
 /// What a stream may carry: anything that can be cloned, sent and shared.
