@@ -9,7 +9,7 @@ mod actions;
 mod cache;
 mod chunks;
 mod context;
-mod fault;
+pub(crate) mod fault;
 mod filter;
 mod flat_map;
 mod gather;

@@ -1,0 +1,336 @@
+//! The blocks of one receiver on their way to a batch: the open one, the sealed ones, and the byte budget.
+//!
+//! The receiver's thread stores, the engine's thread seals, takes and releases. No user code runs under the lock.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::rate::RateLimiter;
+use super::{BlockContents, BlockId, CompletedBlocks};
+use crate::batch::Block;
+use crate::block::{BlockDecoder, ByteBlock};
+use crate::clock::RealDeadline;
+use crate::Outcome;
+
+/// Limits of a [`BlockQueue`], in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockQueueSettings {
+    /// An open block of this size is sealed.
+    pub(crate) block_bytes: usize,
+    /// Stored and not yet completed bytes beyond which `store` waits.
+    pub(crate) budget: usize,
+}
+
+/// An open block of more items than this is sealed, so that a block of tiny items stays a good task.
+const BLOCK_ITEMS: usize = 128 * 1024;
+
+pub(crate) struct BlockQueue<T> {
+    settings: BlockQueueSettings,
+    state: Mutex<State<T>>,
+    /// Signalled when the budget has room again, and at stop.
+    room: Condvar,
+    /// Signalled when blocks are completed, and when the queue is closed.
+    done: Condvar,
+}
+
+struct State<T> {
+    open: Open<T>,
+    open_bytes: usize,
+    sealed: Vec<Block<T>>,
+    sealed_bytes: usize,
+    /// The id the open block will get.
+    next_id: u64,
+    /// The first id that no batch has taken.
+    untaken: u64,
+    /// Bytes stored and not yet released.
+    used: usize,
+    rate: Option<RateLimiter>,
+    completed: VecDeque<CompletedBlocks>,
+    /// Nothing more is accepted.
+    stopped: bool,
+    /// Nothing more will complete.
+    closed: bool,
+    waits: u64,
+}
+
+enum Open<T> {
+    Items(Vec<T>),
+    Bytes(Vec<u8>, Arc<dyn BlockDecoder<T>>),
+}
+
+/// What a cut took out of a queue.
+pub(crate) struct TakenBlocks<T> {
+    /// The ids, without gaps.
+    pub(crate) ids: Range<u64>,
+    pub(crate) blocks: Vec<Block<T>>,
+    pub(crate) bytes: usize,
+}
+
+/// How storing went, beyond success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    No,
+    /// It waited for the budget; the number of waits so far.
+    Budget(u64),
+}
+
+/// The queue accepts nothing more.
+pub(crate) struct Refused;
+
+impl<T> BlockQueue<T> {
+    pub(crate) fn new(settings: BlockQueueSettings, rate: Option<RateLimiter>) -> Self {
+        let state = State {
+            open: Open::Items(Vec::new()),
+            open_bytes: 0,
+            sealed: Vec::new(),
+            sealed_bytes: 0,
+            next_id: 0,
+            untaken: 0,
+            used: 0,
+            rate,
+            completed: VecDeque::new(),
+            stopped: false,
+            closed: false,
+            waits: 0,
+        };
+        Self { settings, state: Mutex::new(state), room: Condvar::new(), done: Condvar::new() }
+    }
+
+    /// Adds one item of `bytes` bytes to the open block; waits for the budget, until stop.
+    pub(crate) fn push_item(&self, item: T, bytes: usize) -> Result<Waited, Refused> {
+        let (mut state, waited) = self.admit(bytes)?;
+        match &mut state.open {
+            Open::Items(items) => items.push(item),
+            Open::Bytes(..) => {
+                state.seal();
+                state.open = Open::Items(vec![item]);
+            }
+        }
+        state.account(bytes);
+        let full = match &state.open {
+            Open::Items(items) => {
+                items.len() >= BLOCK_ITEMS || state.open_bytes >= self.settings.block_bytes
+            }
+            Open::Bytes(..) => false,
+        };
+        if full {
+            state.seal();
+        }
+        Ok(waited)
+    }
+
+    /// Appends whole records to the open block of bytes; waits for the budget, until stop.
+    pub(crate) fn push_bytes(
+        &self,
+        bytes: &[u8],
+        decoder: &Arc<dyn BlockDecoder<T>>,
+    ) -> Result<Waited, Refused> {
+        let (mut state, waited) = self.admit(bytes.len())?;
+        let fits = match &state.open {
+            Open::Bytes(open, of) => {
+                Arc::ptr_eq(of, decoder) && open.len() + bytes.len() <= self.settings.block_bytes
+            }
+            Open::Items(_) => false,
+        };
+        if !fits {
+            state.seal();
+            state.open = Open::Bytes(Vec::new(), Arc::clone(decoder));
+        }
+        if let Open::Bytes(open, _) = &mut state.open {
+            if open.capacity() - open.len() < bytes.len() {
+                grow(open, bytes.len(), self.settings.block_bytes);
+            }
+            open.extend_from_slice(bytes);
+        }
+        state.account(bytes.len());
+        if state.open_bytes >= self.settings.block_bytes {
+            state.seal();
+        }
+        Ok(waited)
+    }
+
+    /// Seals the open block and adds `contents` as one of its own; waits for the budget, until stop.
+    pub(crate) fn push_block(
+        &self,
+        contents: BlockContents<T>,
+        bytes: usize,
+    ) -> Result<(BlockId, Waited), Refused> {
+        let (mut state, waited) = self.admit(bytes)?;
+        state.seal();
+        let id = BlockId::new(state.next_id);
+        state.open = match contents {
+            BlockContents::Items(items) => Open::Items(items),
+            BlockContents::Bytes(bytes, decoder) => Open::Bytes(bytes, decoder),
+        };
+        state.account(bytes);
+        state.seal_even_if_empty();
+        Ok((id, waited))
+    }
+
+    /// Waits until `bytes` more fit into the budget. A record above the whole budget passes when nothing else is
+    /// held, for it could never fit.
+    fn admit(&self, bytes: usize) -> Result<(MutexGuard<'_, State<T>>, Waited), Refused> {
+        let mut state = self.state.lock();
+        let mut waited = Waited::No;
+        while !state.stopped && state.used > 0 && state.used + bytes > self.settings.budget {
+            if waited == Waited::No {
+                state.waits += 1;
+                waited = Waited::Budget(state.waits);
+            }
+            self.room.wait(&mut state);
+        }
+        if state.stopped { Err(Refused) } else { Ok((state, waited)) }
+    }
+
+    /// Takes `records` from the rate limit; `Err` tells when to ask again.
+    pub(crate) fn take_rate(
+        &self,
+        records: u64,
+        now: crate::clock::Mono,
+    ) -> Result<(), crate::clock::Mono> {
+        match &mut self.state.lock().rate {
+            Some(rate) => rate.take(records, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Seals the open block, if it holds anything.
+    pub(crate) fn seal(&self) {
+        self.state.lock().seal();
+    }
+
+    /// Seals the open block and takes all that no batch has taken yet.
+    pub(crate) fn take(&self) -> TakenBlocks<T> {
+        let mut state = self.state.lock();
+        state.seal();
+        let ids = state.untaken..state.next_id;
+        state.untaken = state.next_id;
+        let bytes = std::mem::take(&mut state.sealed_bytes);
+        TakenBlocks { ids, blocks: std::mem::take(&mut state.sealed), bytes }
+    }
+
+    /// Gives `bytes` back to the budget and tells of the blocks that are done.
+    pub(crate) fn complete(&self, ids: Range<u64>, bytes: usize, outcome: Outcome) {
+        let mut state = self.state.lock();
+        state.used = state.used.saturating_sub(bytes);
+        if !ids.is_empty() {
+            state.push_completed(CompletedBlocks {
+                first: BlockId::new(ids.start),
+                last: BlockId::new(ids.end - 1),
+                outcome,
+            });
+        }
+        drop(state);
+        self.room.notify_all();
+        self.done.notify_all();
+    }
+
+    /// Waits for completed blocks until the deadline (for ever if there is none) or until the queue is closed.
+    /// `Ok(None)` at the deadline.
+    pub(crate) fn wait_completed(
+        &self,
+        deadline: Option<RealDeadline>,
+    ) -> Result<Option<CompletedBlocks>, Refused> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(completed) = state.completed.pop_front() {
+                return Ok(Some(completed));
+            }
+            if state.closed {
+                return Err(Refused);
+            }
+            match deadline {
+                None => self.done.wait(&mut state),
+                Some(deadline) => {
+                    if !deadline.wait(&self.done, &mut state) {
+                        return Ok(state.completed.pop_front());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses everything from now on and wakes whoever waits to store.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.room.notify_all();
+    }
+
+    /// Says that nothing will complete any more, and drops what no batch has taken: how many blocks and bytes.
+    pub(crate) fn close(&self) -> (usize, usize) {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        state.closed = true;
+        state.seal();
+        let left = (state.sealed.len(), state.sealed_bytes);
+        let dropped = std::mem::take(&mut state.sealed);
+        drop(state);
+        drop(dropped);
+        self.room.notify_all();
+        self.done.notify_all();
+        left
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
+    /// How many blocks have been sealed since the beginning, the open one counted if it holds anything.
+    pub(crate) fn stored_blocks(&self) -> u64 {
+        let state = self.state.lock();
+        state.next_id + u64::from(state.open_bytes > 0)
+    }
+}
+
+impl<T> State<T> {
+    fn account(&mut self, bytes: usize) {
+        self.open_bytes += bytes;
+        self.used += bytes;
+    }
+
+    fn seal(&mut self) {
+        let empty = match &self.open {
+            Open::Items(items) => items.is_empty(),
+            Open::Bytes(bytes, _) => bytes.is_empty(),
+        };
+        if !empty {
+            self.seal_even_if_empty();
+        }
+    }
+
+    fn seal_even_if_empty(&mut self) {
+        let block = match std::mem::replace(&mut self.open, Open::Items(Vec::new())) {
+            Open::Items(items) => Block::Items(Arc::new(items)),
+            Open::Bytes(bytes, decoder) => Block::Bytes(Arc::new(ByteBlock::new(bytes)), decoder),
+        };
+        self.sealed.push(block);
+        self.sealed_bytes += std::mem::take(&mut self.open_bytes);
+        self.next_id += 1;
+    }
+
+    /// Neighbours with the same outcome are told as one, so that a receiver that never asks costs nothing.
+    fn push_completed(&mut self, new: CompletedBlocks) {
+        if let Some(last) = self.completed.back_mut() {
+            if last.outcome == new.outcome && last.last.as_u64() + 1 == new.first.as_u64() {
+                last.last = new.last;
+                return;
+            }
+        }
+        self.completed.push_back(new);
+    }
+}
+
+/// Grows by doubling, but never beyond a block's size unless one record needs it.
+fn grow(open: &mut Vec<u8>, more: usize, block_bytes: usize) {
+    let wanted = (open.capacity() * 2).max(16 * 1024).min(block_bytes).max(open.len() + more);
+    open.reserve_exact(wanted - open.len());
+}
+
+impl<T> std::fmt::Debug for BlockQueue<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockQueue").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
