@@ -228,13 +228,18 @@ impl Clock for ManualClock {
 }
 
 /// A deadline in real monotonic time, for waits that must end whatever the context's clock does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RealDeadline(Option<Instant>);
 
 impl RealDeadline {
     /// The deadline `d` from now; none if that is beyond what the system can express.
     pub(crate) fn after(d: Duration) -> Self {
         Self(real_now().checked_add(d))
+    }
+
+    /// The later of two deadlines; no deadline is the latest of all.
+    pub(crate) fn later(self, other: Self) -> Self {
+        Self(self.0.zip(other.0).map(|(a, b)| a.max(b)))
     }
 
     /// Receives one message, or gives up at the deadline.

@@ -124,7 +124,7 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn new(batch_interval: Duration) -> Self {
         Self {
-            name: "batchmill".to_owned(),
+            name: "bm".to_owned(),
             batch_interval,
             block_interval: Duration::from_millis(200),
             block_bytes: 1 << 20,

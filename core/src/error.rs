@@ -181,6 +181,14 @@ pub enum Error {
     },
     /// The context is stopped or stopping.
     Stopped,
+    /// A thread of the context asked to wait for the end of the context, which would be a wait for itself. The stop
+    /// was signalled all the same.
+    OwnThread,
+    /// The engine itself failed: a mistake in this library, worth a report.
+    Internal {
+        /// What it says.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -192,6 +200,10 @@ impl fmt::Display for Error {
             Self::Source { source, cause } => write!(f, "source {source}: {cause}"),
             Self::Thread { name, cause } => write!(f, "thread {name} could not be started: {cause}"),
             Self::Stopped => f.write_str("the context is stopped"),
+            Self::OwnThread => {
+                f.write_str("a thread of the context cannot wait for the end of the context; the stop was signalled")
+            }
+            Self::Internal { reason } => write!(f, "the engine failed, please report it: {reason}"),
         }
     }
 }
@@ -202,7 +214,11 @@ impl std::error::Error for Error {
             Self::Task(error) => Some(error),
             Self::Source { cause, .. } => Some(&**cause),
             Self::Thread { cause, .. } => Some(&**cause),
-            Self::Config { .. } | Self::Build(_) | Self::Stopped => None,
+            Self::Config { .. }
+            | Self::Build(_)
+            | Self::Stopped
+            | Self::OwnThread
+            | Self::Internal { .. } => None,
         }
     }
 }

@@ -89,11 +89,6 @@ impl Cutter {
         let around = &self.surroundings;
         let done = Some((around.clock.mono(), outcome));
         around.bus.post(|| ListenerEvent::BatchCompleted(data.info(&around.names, done)));
-        for (input, _) in &self.receivers {
-            // Frees the memory before the budget says that there is room.
-            let slot = std::mem::take(&mut *data.slots[*input].lock());
-            drop(slot);
-        }
         for range in ranges {
             self.receiver(range.input).control().complete(range.ids, range.bytes, outcome);
         }

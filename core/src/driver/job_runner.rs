@@ -52,6 +52,7 @@ impl JobRunner {
         if output + 1 == self.graph.output_count() && result.is_ok() {
             // Frees what was kept for several readers before the batch is said to be done.
             self.memo = Memo::default();
+            data.clear();
         }
         result
     }

@@ -43,7 +43,6 @@ pub(crate) struct Engine {
     phase: Phase,
     receivers: Receivers,
     batches: Batches,
-    has_blocking: bool,
     /// Set while running.
     ticks: Option<Ticks>,
     /// When open blocks are sealed next; none where no block interval is shorter than the batch interval.
@@ -72,14 +71,12 @@ impl Engine {
             config.receiver_max_restarts,
             config.jitter_seed,
         );
-        let has_blocking = config.inputs.contains(&InputClass::Blocking);
         let untaken = vec![0; config.inputs.len()];
         Self {
             config,
             phase: Phase::Created,
             receivers,
             batches: Batches::default(),
-            has_blocking,
             ticks: None,
             seal_at: None,
             untaken,
@@ -128,12 +125,22 @@ impl Engine {
         self.batches.len()
     }
 
+    /// How many inputs there are.
+    pub(crate) fn input_count(&self) -> usize {
+        self.config.inputs.len()
+    }
+
+    /// Whether an input of this class exists.
+    pub(crate) fn has_inputs(&self, class: InputClass) -> bool {
+        self.config.inputs.contains(&class)
+    }
+
     fn start(&mut self, now: Now, out: &mut Vec<Action>) {
         if self.phase != Phase::Created {
             return;
         }
         self.phase = Phase::Starting { stop: None };
-        if self.has_blocking {
+        if self.has_inputs(InputClass::Blocking) {
             out.push(Action::StartInputs);
         } else {
             self.inputs_started(now, true, out);
@@ -165,7 +172,7 @@ impl Engine {
             assert_eq!(*untaken, range.ids.start, "blocks of input {} are taken in order", range.input);
             *untaken = range.ids.end;
         }
-        let has_blocking = self.has_blocking;
+        let has_blocking = self.has_inputs(InputClass::Blocking);
         let Some(batch) = self.batches.get_mut(seq) else { return };
         batch.ranges = ranges;
         if has_blocking {
@@ -381,7 +388,7 @@ impl Engine {
         if !cut || !self.batches.is_empty() || !self.receivers.all_ended() {
             return;
         }
-        if self.has_blocking {
+        if self.has_inputs(InputClass::Blocking) {
             self.phase = Phase::StoppingInputs;
             out.push(Action::StopInputs);
         } else {

@@ -9,7 +9,9 @@ mod sequential;
 use std::fmt::Debug;
 
 #[cfg(feature = "rayon")]
-pub use self::rayon::{RayonExecutor, RayonPool};
+pub use self::rayon::RayonExecutor;
+#[cfg(feature = "rayon")]
+pub(crate) use self::rayon::RayonPool;
 pub use sequential::SequentialExecutor;
 
 /// Runs the tasks of one stage.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{Executor, SequentialExecutor};
 use crate::Error;
+use crate::thread::{ContextId, NamedThread};
 
 /// Runs tasks on a rayon thread pool.
 ///
@@ -67,53 +67,50 @@ impl fmt::Debug for RayonExecutor {
     }
 }
 
-/// A rayon pool whose threads are named and can be joined, which a plain pool's cannot.
+/// A rayon pool of a context's own, whose threads are named and can be joined, which a plain pool's cannot: dropping
+/// a pool does not wait for its threads.
 ///
 /// Batches and streams reach it through [`executor`](Self::executor), which does not keep it alive.
-pub struct RayonPool {
+pub(crate) struct RayonPool {
     pool: Arc<ThreadPool>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<NamedThread>,
 }
 
 impl RayonPool {
-    /// Starts `threads` threads (0 means one for every core) named `{name_prefix}-worker-{i}`.
+    /// Starts `threads` threads named `{name_prefix}-worker-{i}`.
     ///
     /// # Errors
     ///
     /// [`Error::Thread`] if a thread cannot be started; those that were started end by themselves.
-    pub fn start(name_prefix: &str, threads: usize) -> Result<Self, Error> {
-        let threads = match threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            n => n,
-        };
-        let handles = Mutex::new(Vec::with_capacity(threads));
+    pub(crate) fn start(owner: ContextId, name_prefix: &str, threads: usize) -> Result<Self, Error> {
+        let started = Mutex::new(Vec::with_capacity(threads));
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .spawn_handler(|worker| {
                 let name = worker_name(name_prefix, worker.index());
-                let handle = std::thread::Builder::new().name(name).spawn(|| worker.run())?;
-                handles.lock().push(handle);
+                let thread = NamedThread::spawn(owner, name, || worker.run());
+                started.lock().push(thread.map_err(std::io::Error::other)?);
                 Ok(())
             })
             .build()
             .map_err(|error| Error::Thread {
-                name: worker_name(name_prefix, handles.lock().len()),
+                name: worker_name(name_prefix, started.lock().len()),
                 cause: Arc::new(std::io::Error::other(error)),
             })?;
-        Ok(Self { pool: Arc::new(pool), threads: handles.into_inner() })
+        Ok(Self { pool: Arc::new(pool), threads: started.into_inner() })
     }
 
     /// An executor that uses this pool as long as it exists; afterwards it runs its tasks on the calling thread.
-    pub fn executor(&self) -> Arc<dyn Executor> {
+    pub(crate) fn executor(&self) -> Arc<dyn Executor> {
         Arc::new(RayonExecutor {
             pool: Reach::Own(Arc::downgrade(&self.pool)),
             threads: self.pool.current_num_threads().max(1),
         })
     }
 
-    /// Tells the threads to end when their work is done and returns their handles. It does not wait: a stage that is
-    /// running keeps the pool until its tasks are done, and joining, with or without a deadline, is the caller's.
-    pub fn shutdown(self) -> Vec<JoinHandle<()>> {
+    /// Tells the threads to end when their work is done and hands them over for joining. It does not wait: a stage
+    /// that is running keeps the pool until its tasks are done.
+    pub(crate) fn shutdown(self) -> Vec<NamedThread> {
         self.threads
     }
 }
@@ -133,10 +130,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::clock::RealDeadline;
 
     #[test]
     fn threads_are_named_and_run_every_task() {
-        let pool = RayonPool::start("t", 2).unwrap();
+        let pool = RayonPool::start(ContextId::next(), "t", 2).unwrap();
         let seen = Mutex::new(BTreeSet::new());
         pool.executor().run(&mut (0..100), &|i| {
             let thread = std::thread::current();
@@ -149,24 +147,19 @@ mod tests {
     #[test]
     fn every_thread_can_be_joined_after_shutdown() {
         for _ in 0..50 {
-            let handles = RayonPool::start("t", 2).unwrap().shutdown();
+            let handles = RayonPool::start(ContextId::next(), "t", 2).unwrap().shutdown();
             assert_eq!(handles.len(), 2);
-            handles.into_iter().for_each(|handle| handle.join().unwrap());
+            let deadline = RealDeadline::after(std::time::Duration::from_secs(60));
+            assert!(handles.into_iter().all(|thread| thread.join_by(deadline).is_ok()));
         }
     }
 
     #[test]
     fn after_shutdown_tasks_run_on_the_caller() {
-        let pool = RayonPool::start("t", 2).unwrap();
+        let pool = RayonPool::start(ContextId::next(), "t", 2).unwrap();
         let executor = pool.executor();
         drop(pool.shutdown());
         let here = std::thread::current().id();
         executor.run(&mut (0..3), &|_| assert_eq!(std::thread::current().id(), here));
-    }
-
-    #[test]
-    fn zero_threads_means_one_for_every_core() {
-        let pool = RayonPool::start("t", 0).unwrap();
-        assert_eq!(pool.executor().parallelism(), std::thread::available_parallelism().unwrap().get());
     }
 }

@@ -97,6 +97,14 @@ impl BatchData {
         self.context.time()
     }
 
+    /// Drops the records that are still held.
+    pub(crate) fn clear(&self) {
+        for slot in &self.slots {
+            let batch = slot.lock().batch.take();
+            drop(batch);
+        }
+    }
+
     /// What listeners are told. `done`: when and how the last job ended.
     pub(crate) fn info(&self, names: &[Arc<str>], done: Option<(Mono, Outcome)>) -> BatchInfo {
         let started_at = *self.started_at.lock();

@@ -17,10 +17,26 @@ pub(crate) struct Memo {
 }
 
 struct Kept {
-    /// A `Batch<T>`, or what [`BatchRun::once`] was given.
+    /// A `Batch<T>`, or the `Halves` of a split.
     value: Box<dyn Any + Send>,
     /// How often it was asked for.
     asked: usize,
+}
+
+type Halves<T, E> = (Option<Batch<T>>, Option<Batch<E>>);
+
+/// A batch that is kept for its one reader.
+pub(crate) struct HandOut<'a, T> {
+    kept: &'a mut Option<Batch<T>>,
+    /// No job is run twice, so the reader gets it for its own.
+    consume: bool,
+}
+
+impl<T: Data> HandOut<'_, T> {
+    pub(crate) fn hand_out(self) -> Batch<T> {
+        let batch = if self.consume { self.kept.take() } else { self.kept.clone() };
+        batch.expect("where no job is run twice, a stream is computed once")
+    }
 }
 
 /// One output of one batch, while its plan is built.
@@ -62,18 +78,21 @@ impl<'a> BatchRun<'a> {
         Ok(batch.clone())
     }
 
-    /// A value of the node `id`, which is no stream's, made once for the batch: what both halves of a split share.
-    pub(crate) fn once<V: Clone + Send + 'static>(
+    /// The two halves of a split, which is done once for the batch.
+    pub(crate) fn split<T: Data, E: Data>(
         &mut self,
-        id: NodeId,
-        make: impl FnOnce(&mut Self) -> Result<V, Error>,
-    ) -> Result<V, Error> {
-        if !self.memo.kept.contains_key(&id) {
-            let value = make(self)?;
-            self.memo.kept.insert(id, Kept { value: Box::new(value), asked: 0 });
+        split: NodeId,
+        parent: NodeId,
+    ) -> Result<(HandOut<'_, T>, HandOut<'_, E>), Error> {
+        if !self.memo.kept.contains_key(&split) {
+            let (ok, err) = self.stream::<Result<T, E>>(parent)?.split_err();
+            let halves: Halves<T, E> = (Some(ok), Some(err));
+            self.memo.kept.insert(split, Kept { value: Box::new(halves), asked: 0 });
         }
-        let kept = &self.memo.kept[&id];
-        Ok(kept.value.downcast_ref::<V>().expect("a node keeps values of its own type").clone())
+        let consume = self.graph.single_run;
+        let kept = self.memo.kept.get_mut(&split).expect("it was inserted above");
+        let (ok, err) = kept.value.downcast_mut::<Halves<T, E>>().expect("a split keeps its own halves");
+        Ok((HandOut { kept: ok, consume }, HandOut { kept: err, consume }))
     }
 
     /// What an input gave to this batch; empty if it could not be planned.

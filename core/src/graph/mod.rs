@@ -69,6 +69,12 @@ impl GraphBuilder {
         self.nodes.len() - 1
     }
 
+    /// Adds the node that both halves of a split read; it is no stream itself.
+    pub(crate) fn add_split(&mut self, site: Site, parent: NodeId) -> NodeId {
+        self.nodes.push(Node { site, parents: vec![parent], stream: Box::new(()), input: None });
+        self.nodes.len() - 1
+    }
+
     /// Adds the stream of an input.
     pub(crate) fn add_input<T: Data>(
         &mut self,

@@ -5,12 +5,15 @@
 //! a batch is cut. So whatever `store` returned for before the cut is in that batch.
 
 mod block_queue;
+mod channel;
 mod handle;
 mod rate;
 
 pub(crate) use block_queue::{BlockQueue, BlockQueueSettings, TakenBlocks};
+pub(crate) use channel::ChannelReceiver;
 pub use handle::{ReceiverHandle, Stopped};
 pub(crate) use handle::{ReceiverControl, StopSignal};
+pub(crate) use rate::RateLimiter;
 
 use std::sync::Arc;
 
