@@ -8,7 +8,7 @@ mod hash;
 pub mod text;
 mod time;
 
-pub use batch::{Batch, BatchContext, Failed, Records};
+pub use batch::{Batch, BatchContext, Block, Failed, Records};
 pub use block::{BlockDecoder, ByteBlock, FixedRecords, FnDecoder, PartRecord, decode_with};
 pub use error::{BuildError, BuildErrors, Error, Site, SourceError, TaskError};
 pub use executor::{Executor, SequentialExecutor};

@@ -6,6 +6,7 @@
 //! a time, in one task per partition; keyed operators and other shuffles end a stage.
 
 mod actions;
+mod blocks;
 mod cache;
 mod chunks;
 mod context;
@@ -30,6 +31,7 @@ use self::chunks::Chunks;
 use self::partitions::{Narrow, Node, Partitions};
 use crate::{BatchTime, Data};
 
+pub use blocks::Block;
 pub use chunks::Records;
 pub use context::BatchContext;
 pub use try_map::Failed;
