@@ -122,6 +122,11 @@ impl BatchContext {
         &self.hasher
     }
 
+    /// How many tasks a stage that goes through `weight` bytes should have.
+    pub(crate) fn workers_for(&self, weight: u64) -> usize {
+        if self.pays_to_share(weight) { self.executor.parallelism() } else { 1 }
+    }
+
     /// Whether a stage that goes through `weight` bytes should enter the pool.
     pub(crate) fn pays_to_share(&self, weight: u64) -> bool {
         weight >= self.inline_limit_bytes && self.executor.parallelism() > 1
