@@ -97,7 +97,6 @@ impl ByteBlock {
     }
 
     /// Keeps what a complete decode found. The first to say so is heard: every decode finds the same.
-    #[allow(dead_code, reason = "called by the batch's source stage")]
     pub(crate) fn set_records(&self, records: u64) {
         self.records.get_or_init(|| records);
     }

@@ -124,9 +124,7 @@ impl Clock for SystemClock {
     fn wall(&self) -> Wall {
         let ns = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-            Err(before) => {
-                i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, std::ops::Neg::neg)
-            }
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, std::ops::Neg::neg),
         };
         Wall(ns)
     }

@@ -160,7 +160,10 @@ impl Config {
             positive("default_partitions", n)?;
         }
         if self.receiver_max_rate == Some(0) {
-            return Err(invalid("receiver_max_rate", "0 would let no record in; leave it unset for no limit"));
+            return Err(invalid(
+                "receiver_max_rate",
+                "0 would let no record in; leave it unset for no limit",
+            ));
         }
         if self.receiver_backoff.first.is_zero() {
             return Err(invalid("receiver_backoff", "the first delay must be longer than zero"));

@@ -119,8 +119,7 @@ impl StreamingContext {
     pub fn input_stream<T: Data, I: InputDStream<T>>(&self, input: I) -> DStream<'_, T> {
         let source = BlockingSource { input, records: std::marker::PhantomData };
         let site = Site::here("input_stream");
-        let node =
-            self.graph.borrow_mut().add_input::<T>(site, |_| InputSource::Blocking(Box::new(source)));
+        let node = self.graph.borrow_mut().add_input::<T>(site, |_| InputSource::Blocking(Box::new(source)));
         DStream::new(self, node)
     }
 

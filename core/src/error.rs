@@ -200,9 +200,9 @@ impl fmt::Display for Error {
             Self::Source { source, cause } => write!(f, "source {source}: {cause}"),
             Self::Thread { name, cause } => write!(f, "thread {name} could not be started: {cause}"),
             Self::Stopped => f.write_str("the context is stopped"),
-            Self::OwnThread => {
-                f.write_str("a thread of the context cannot wait for the end of the context; the stop was signalled")
-            }
+            Self::OwnThread => f.write_str(
+                "a thread of the context cannot wait for the end of the context; the stop was signalled",
+            ),
             Self::Internal { reason } => write!(f, "the engine failed, please report it: {reason}"),
         }
     }

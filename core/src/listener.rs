@@ -195,12 +195,6 @@ impl ListenerBus {
         Self { state: Mutex::new(BusState { listeners, ..BusState::default() }) }
     }
 
-    /// Whether anybody listens, so that a caller can save building an event.
-    pub(crate) fn is_heard(&self) -> bool {
-        let state = self.state.lock();
-        state.mode != BusMode::Silent && !state.listeners.is_empty()
-    }
-
     pub(crate) fn post(&self, event: impl FnOnce() -> ListenerEvent) {
         let mut state = self.state.lock();
         if state.listeners.is_empty() {

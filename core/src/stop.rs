@@ -127,7 +127,7 @@ impl Control {
 
     /// Ends the engine's wait. Never blocks: one wake-up that is still unseen serves for all.
     pub(crate) fn wake(&self) {
-        drop(self.wake.try_send(()));
+        let _ = self.wake.try_send(());
     }
 
     pub(crate) fn woken(&self) -> &channel::Receiver<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::executor::{Executor, SequentialExecutor};
 use crate::hash::KeyHasher;
-use crate::{Batch, BatchTime, Data};
+use crate::{Batch, BatchTime, Block, Data};
 
 /// The bytes of input below which a stage runs on the calling thread: entering a pool costs 16 to 71 us.
 const INLINE_LIMIT_BYTES: u64 = 16 * 1024;
@@ -106,7 +106,7 @@ impl BatchContext {
     /// A batch with the given partitions, which are not copied. Records are cloned while they are read, unless the
     /// batch is consumed and nobody else holds the partition any more.
     pub fn batch_of_shared<T: Data>(&self, partitions: Vec<Arc<Vec<T>>>) -> Batch<T> {
-        Batch::from_node(self.clone(), super::items::Items::new(partitions))
+        self.from_blocks(partitions.into_iter().map(Block::Items).collect())
     }
 
     /// A batch without partitions.
@@ -120,6 +120,11 @@ impl BatchContext {
 
     pub(crate) fn hasher(&self) -> &KeyHasher {
         &self.hasher
+    }
+
+    /// How many tasks a stage that goes through `weight` bytes should have.
+    pub(crate) fn workers_for(&self, weight: u64) -> usize {
+        if self.pays_to_share(weight) { self.executor.parallelism() } else { 1 }
     }
 
     /// Whether a stage that goes through `weight` bytes should enter the pool.

@@ -1,7 +1,7 @@
 //! `flat_map`: keeps the iterator it is in the middle of, so that a record which yields millions, or never ends, still
 //! leaves in chunks. Runs in the partition's task.
 
-use std::ops::ControlFlow;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
 use super::Batch;
@@ -59,29 +59,34 @@ impl<T, I: Iterator, F> FlatMap<T, I, F> {
     where
         F: Fn(T) -> J,
     {
-        if let Some(mut inner) = self.open.take() {
-            if pour(&mut inner, out).is_break() {
-                self.open = Some(inner);
+        let mut inner = self.open.take();
+        loop {
+            if let Some(Break(rest)) = inner.map(|inner| pour(inner, out)) {
+                self.open = Some(rest);
+            }
+            if out.len() >= CHUNK {
                 return;
             }
-        }
-        while let Some(record) = self.input.pop() {
-            let mut inner = (self.f)(record).into_iter();
-            if pour(&mut inner, out).is_break() {
-                self.open = Some(inner);
-                return;
-            }
+            let Some(record) = self.input.pop() else { return };
+            inner = Some((self.f)(record).into_iter());
         }
     }
 }
 
-/// Moves records from `inner` to `out` until the one ends or the other is full (`Break`).
+/// Moves records from `inner` to `out`; `Break` with the rest of it when `out` is full.
+///
+/// An iterator that says it is short goes through as a whole: its `fold` is often faster than its `next`.
 #[inline]
-fn pour<I: Iterator>(inner: &mut I, out: &mut Vec<I::Item>) -> ControlFlow<()> {
-    inner.try_for_each(|record| {
+fn pour<I: Iterator>(mut inner: I, out: &mut Vec<I::Item>) -> ControlFlow<I> {
+    if inner.size_hint().1.is_some_and(|most| most <= CHUNK) {
+        inner.for_each(|record| out.push(record));
+        return Continue(());
+    }
+    while out.len() < CHUNK {
+        let Some(record) = inner.next() else { return Continue(()) };
         out.push(record);
-        if out.len() < CHUNK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })
+    }
+    Break(inner)
 }
 
 impl<T, J, F> Chunks<J::Item> for FlatMap<T, J::IntoIter, F>

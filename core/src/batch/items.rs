@@ -1,56 +1,11 @@
 //! Partitions of items that lie in memory: cloned chunk by chunk while somebody else may still read them, moved for
 //! the last reader.
 
-use std::ops::Range;
 use std::sync::Arc;
-
-use parking_lot::Mutex;
 
 use super::chunks::{CHUNK, Chunks, FromIter};
 use super::fault::Fault;
-use super::partitions::Partitions;
-use super::run::Run;
-use crate::{Data, TaskError};
-
-pub(crate) struct Items<T> {
-    partitions: Vec<Arc<Vec<T>>>,
-    /// The same, when the batch was claimed: each is taken out when it is opened.
-    claimed: Vec<Mutex<Option<Arc<Vec<T>>>>>,
-    weights: Vec<u64>,
-}
-
-impl<T: Data> Items<T> {
-    pub(crate) fn new(partitions: Vec<Arc<Vec<T>>>) -> Self {
-        let weights = partitions.iter().map(|p| weight_of::<T>(p.len())).collect();
-        Self { partitions, claimed: Vec::new(), weights }
-    }
-}
-
-impl<T: Data> Partitions<T> for Items<T> {
-    fn count(&self) -> usize {
-        self.weights.len()
-    }
-
-    fn weight(&self, _: &Run, partition: usize) -> u64 {
-        self.weights[partition]
-    }
-
-    fn prepare(&self, _: &Run, _: Range<usize>, _: bool) -> Result<(), TaskError> {
-        Ok(())
-    }
-
-    fn open(&self, _: &Run, partition: usize) -> Result<Box<dyn Chunks<T>>, Fault> {
-        let items = match self.claimed.get(partition) {
-            Some(claimed) => claimed.lock().take().expect("a claimed batch runs once"),
-            None => Arc::clone(&self.partitions[partition]),
-        };
-        Ok(open_shared(items))
-    }
-
-    fn claim(&mut self) {
-        self.claimed = self.partitions.drain(..).map(|p| Mutex::new(Some(p))).collect();
-    }
-}
+use crate::Data;
 
 /// The items of a partition: moved if nobody else holds them, else cloned.
 pub(crate) fn open_shared<T: Data>(items: Arc<Vec<T>>) -> Box<dyn Chunks<T>> {

@@ -6,20 +6,24 @@
 //! a time, in one task per partition; keyed operators and other shuffles end a stage.
 
 mod actions;
+mod blocks;
 mod cache;
 mod chunks;
 mod context;
+mod exchange;
 pub(crate) mod fault;
 mod filter;
 mod flat_map;
 mod gather;
 mod items;
+mod keyed;
 mod map;
 mod map_partitions;
 mod pair;
 mod partitions;
 mod read;
 mod run;
+mod shuffle;
 mod try_map;
 mod union;
 
@@ -30,6 +34,7 @@ use self::chunks::Chunks;
 use self::partitions::{Narrow, Node, Partitions};
 use crate::{BatchTime, Data};
 
+pub use blocks::Block;
 pub use chunks::Records;
 pub use context::BatchContext;
 pub use try_map::Failed;

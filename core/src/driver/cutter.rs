@@ -33,10 +33,6 @@ impl Cutter {
         self.inline.push((input, inline));
     }
 
-    pub(super) fn surroundings(&self) -> &Surroundings {
-        &self.surroundings
-    }
-
     pub(super) fn receivers(&self) -> impl Iterator<Item = &Arc<dyn ReceiverSource>> {
         self.receivers.iter().map(|(_, receiver)| receiver)
     }

@@ -27,10 +27,6 @@ impl Generator {
         self.inputs.push((input, source));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.inputs.is_empty()
-    }
-
     /// Starts all inputs, in order of creation; the first that fails ends it, and those before it are stopped.
     pub(super) fn start(&mut self) -> Result<(), Error> {
         for i in 0..self.inputs.len() {

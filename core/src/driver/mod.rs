@@ -66,10 +66,8 @@ impl Parts {
             names: inputs.iter().map(InputSource::name).collect(),
         };
         let engine = Engine::new(engine_config(config, &inputs, graph.output_count()));
-        let limits = PlanLimits {
-            batch_interval: config.batch_interval,
-            bytes: config.max_unprocessed_bytes as u64,
-        };
+        let limits =
+            PlanLimits { batch_interval: config.batch_interval, bytes: config.max_unprocessed_bytes as u64 };
         let mut cutter = Cutter::new(context, surroundings.clone());
         let mut generator = Generator::new(limits, surroundings.clone());
         for (input, source) in inputs.into_iter().enumerate() {

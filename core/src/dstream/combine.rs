@@ -30,9 +30,8 @@ impl<'c, T: Data> DStream<'c, T> {
             return self;
         }
         let (left, right) = (self.node, other.node);
-        self.context.add_stream(site, vec![left, right], move |run| {
-            Ok(run.stream(left)?.union(run.stream(right)?))
-        })
+        self.context
+            .add_stream(site, vec![left, right], move |run| Ok(run.stream(left)?.union(run.stream(right)?)))
     }
 
     /// What `f` makes of each batch: any operator of [`Batch`], and any data of the program's own. It runs on the job

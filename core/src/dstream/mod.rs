@@ -6,6 +6,7 @@
 
 mod collect;
 mod combine;
+mod keyed;
 mod narrow;
 mod output;
 mod pair;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::DStream;
+use crate::Data;
 use crate::batch::Records;
 use crate::error::Site;
-use crate::Data;
 
 impl<'c, T: Data> DStream<'c, T> {
     /// Each record becomes what `f` makes of it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::DStream;
-use crate::error::Site;
 use crate::Data;
+use crate::error::Site;
 
 impl<'c, K: Data, V: Data> DStream<'c, (K, V)> {
     /// Each value becomes what `f` makes of it; keys stay.
@@ -18,10 +18,7 @@ impl<'c, K: Data, V: Data> DStream<'c, (K, V)> {
     /// Each value becomes the values that `f` makes of it, each with a clone of the key.
     #[doc(alias = "flatMapValues")]
     #[track_caller]
-    pub fn flat_map_values<I>(
-        self,
-        f: impl Fn(V) -> I + Send + Sync + 'static,
-    ) -> DStream<'c, (K, I::Item)>
+    pub fn flat_map_values<I>(self, f: impl Fn(V) -> I + Send + Sync + 'static) -> DStream<'c, (K, I::Item)>
     where
         I: IntoIterator + 'static,
         I::Item: Data,

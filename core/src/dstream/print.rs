@@ -37,12 +37,7 @@ impl<T: Data> DStream<'_, T> {
         self.print_at(Site::here("print_with"), n, formatter);
     }
 
-    fn print_at(
-        self,
-        site: Site,
-        n: usize,
-        formatter: impl Fn(&T) -> String + Send + Sync + 'static,
-    ) {
+    fn print_at(self, site: Site, n: usize, formatter: impl Fn(&T) -> String + Send + Sync + 'static) {
         self.output(site, move |batch| {
             let block = block(&batch, n, &formatter)?;
             let mut stdout = std::io::stdout().lock();

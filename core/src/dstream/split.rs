@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::DStream;
+use crate::Data;
 use crate::batch::Failed;
 use crate::error::{Site, SourceError};
-use crate::Data;
 
 impl<'c, T: Data> DStream<'c, T> {
     /// Each record becomes what `f` makes of it, or a [`Failed`] with the record, the error and the line of this call.
@@ -36,6 +36,7 @@ impl<'c, T: Data> DStream<'c, T> {
     }
 }
 
+#[cfg(any())]
 impl<'c, T: Data, E: Data> DStream<'c, Result<T, E>> {
     /// The good records and the bad ones as two streams. Each record is moved once, in one pass over the batch.
     #[track_caller]

@@ -55,9 +55,14 @@ pub(crate) struct Engine {
 enum Phase {
     Created,
     /// Inputs are being started; a stop that was asked for meanwhile waits.
-    Starting { stop: Option<bool> },
+    Starting {
+        stop: Option<bool>,
+    },
     Running,
-    Stopping { graceful: bool, last_cut: bool },
+    Stopping {
+        graceful: bool,
+        last_cut: bool,
+    },
     /// Inputs are being stopped.
     StoppingInputs,
     Finished,
@@ -237,21 +242,17 @@ impl Engine {
         }
     }
 
-    /// The context stops because of a batch.
+    /// The context stops because of a batch, which will complete as failed in its turn.
     fn fatal(&mut self, seq: BatchSeq, out: &mut Vec<Action>) {
+        if let Some(batch) = self.batches.get_mut(seq) {
+            batch.failed = true;
+            batch.stage = Stage::Ready;
+        }
         out.push(Action::Fatal);
-        self.complete(seq, Outcome::Failed, out);
         self.stop(false, out);
     }
 
-    fn receiver_ended(
-        &mut self,
-        now: Now,
-        input: InputId,
-        failed: bool,
-        stored: u64,
-        out: &mut Vec<Action>,
-    ) {
+    fn receiver_ended(&mut self, now: Now, input: InputId, failed: bool, stored: u64, out: &mut Vec<Action>) {
         if self.phase != Phase::Running {
             return self.receivers.ended_in_stop(input, out);
         }
@@ -344,19 +345,20 @@ impl Engine {
         }
     }
 
+    /// Completes what has not begun to run, in the order of cuts, as far as nothing before it is still at work.
     fn abandon_waiting(&mut self, out: &mut Vec<Action>) {
-        let mut done = Vec::new();
         for batch in self.batches.iter_mut() {
-            match batch.stage {
-                Stage::Ready | Stage::PlanBackoff { .. } => done.push((batch.seq, Outcome::Abandoned)),
-                Stage::JobBackoff { .. } => done.push((batch.seq, Outcome::Failed)),
-                // Their answers are on the way.
-                Stage::Taking | Stage::Planning { .. } => batch.abandoned = true,
-                Stage::Job { .. } => {}
-            }
+            batch.abandoned |= !batch.is_running();
         }
-        for (seq, outcome) in done {
-            self.complete(seq, outcome, out);
+        while let Some(front) = self.batches.front() {
+            let outcome = match front.stage {
+                Stage::JobBackoff { .. } => Outcome::Failed,
+                Stage::Ready | Stage::PlanBackoff { .. } if front.failed => Outcome::Failed,
+                Stage::Ready | Stage::PlanBackoff { .. } => Outcome::Abandoned,
+                // Their answers are on the way.
+                Stage::Taking | Stage::Planning { .. } | Stage::Job { .. } => return,
+            };
+            self.complete(front.seq, outcome, out);
         }
     }
 
@@ -370,15 +372,17 @@ impl Engine {
                 }
             }
         }
+        // A batch without outputs completes at once, and then the next one's turn has come.
+        while self.batches.front().is_some_and(|front| front.stage == Stage::Ready) {
+            self.next_job(0, out);
+        }
         let Some(front) = self.batches.front_mut() else { return };
-        match front.stage {
-            Stage::Ready => self.next_job(0, out),
-            Stage::JobBackoff { output, attempt, until } if until <= now.mono => {
+        if let Stage::JobBackoff { output, attempt, until } = front.stage {
+            if until <= now.mono {
                 let attempt = attempt + 1;
                 front.stage = Stage::Job { output, attempt };
                 out.push(Action::RunJob { batch: front.seq, output, attempt });
             }
-            _ => {}
         }
     }
 

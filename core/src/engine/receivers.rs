@@ -162,4 +162,3 @@ fn next_jitter(state: &mut u64) -> f64 {
 pub(super) fn within_jitter(delay: Duration, base: Duration) -> bool {
     delay >= base.mul_f64(0.8) && delay <= base.mul_f64(1.2)
 }
-

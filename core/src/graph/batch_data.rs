@@ -46,7 +46,10 @@ pub(crate) enum RecordCount {
     Unknown,
     Known(u64),
     /// `items` records and those in byte blocks, which are counted when tasks decode them.
-    Blocks { items: u64, blocks: Vec<Arc<ByteBlock>> },
+    Blocks {
+        items: u64,
+        blocks: Vec<Arc<ByteBlock>>,
+    },
 }
 
 impl RecordCount {

@@ -5,10 +5,10 @@ use std::any::Any;
 use std::collections::HashMap;
 
 use super::{BatchData, Graph, NodeId};
+use crate::Data;
 use crate::batch::{Batch, BatchContext};
 use crate::engine::InputId;
 use crate::error::Error;
-use crate::Data;
 
 /// What is kept of a batch from output to output and from run to run.
 #[derive(Default)]
@@ -78,6 +78,7 @@ impl<'a> BatchRun<'a> {
         Ok(batch.clone())
     }
 
+    #[cfg(any())]
     /// The two halves of a split, which is done once for the batch.
     pub(crate) fn split<T: Data, E: Data>(
         &mut self,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{RecordCount, Slot};
-use crate::batch::{Block, BatchContext};
+use crate::batch::{BatchContext, Block};
 use crate::engine::InputClass;
 use crate::error::SourceError;
 use crate::input::{InputDStream, InputHandle, PlanLimits};

@@ -12,13 +12,13 @@ use std::any::Any;
 pub(crate) use batch_data::{BatchData, RecordCount, Slot};
 pub(crate) use batch_run::{BatchRun, Memo};
 pub(crate) use inputs::{
-    BlockingInput, BlockingSource, Erased, InlineInput, InputSource, Planned, ReceiverInput, ReceiverSource, Taken,
+    BlockingInput, BlockingSource, InlineInput, InputSource, ReceiverInput, ReceiverSource,
 };
 
+use crate::Data;
 use crate::batch::Batch;
 use crate::engine::{InputId, OutputId};
 use crate::error::{BuildError, BuildErrors, Error, Site};
-use crate::Data;
 
 /// The number of a stream, in the order of creation.
 pub(crate) type NodeId = usize;
@@ -155,12 +155,7 @@ impl Graph {
     }
 
     /// Runs one output for one batch. On the job thread.
-    pub(crate) fn run_output(
-        &self,
-        id: OutputId,
-        data: &BatchData,
-        memo: &mut Memo,
-    ) -> Result<(), Error> {
+    pub(crate) fn run_output(&self, id: OutputId, data: &BatchData, memo: &mut Memo) -> Result<(), Error> {
         (self.outputs[id].run)(&mut BatchRun::new(self, data, memo))
     }
 

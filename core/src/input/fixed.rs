@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Batch, BatchContext};
 use crate::Data;
+use crate::batch::{Batch, BatchContext};
 
 /// Holds the records of a constant input.
 #[derive(Debug)]
@@ -18,6 +18,6 @@ impl<T: Data> ConstantInput<T> {
 
     /// The next batch and how many records it holds.
     pub(crate) fn next(&self, ctx: &BatchContext) -> (Batch<T>, u64) {
-        (ctx.shared(vec![Arc::clone(&self.items)]), self.items.len() as u64)
+        (ctx.batch_of_shared(vec![Arc::clone(&self.items)]), self.items.len() as u64)
     }
 }

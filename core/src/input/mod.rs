@@ -7,8 +7,8 @@ mod fixed;
 mod queue;
 
 pub(crate) use fixed::ConstantInput;
-pub use queue::{QueueHandle, QueueMode};
 pub(crate) use queue::QueueInput;
+pub use queue::{QueueHandle, QueueMode};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,8 +150,7 @@ impl InputHandle {
     pub fn source_event(&self, kind: &'static str, detail: impl Into<String>) {
         let detail = detail.into();
         log::debug!("{}: {kind}: {detail}", self.name);
-        self.bus
-            .post(|| ListenerEvent::Source(SourceEvent { source: Arc::clone(&self.name), kind, detail }));
+        self.bus.post(|| ListenerEvent::Source(SourceEvent { source: Arc::clone(&self.name), kind, detail }));
     }
 }
 

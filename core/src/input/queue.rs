@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::batch::{Batch, BatchContext};
 use crate::Data;
+use crate::batch::{Batch, BatchContext};
 
 /// How much of a queue becomes one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,8 @@ impl<T: Data> QueueInput<T> {
                 QueueMode::All => Some(queue.drain(..).flatten().collect()),
             }
         };
-        let partitions = partitions.or_else(|| self.default.clone().map(|items| vec![items])).unwrap_or_default();
+        let partitions =
+            partitions.or_else(|| self.default.clone().map(|items| vec![items])).unwrap_or_default();
         let records = partitions.iter().map(|p| p.len() as u64).sum();
         (ctx.batch_of(partitions), records)
     }

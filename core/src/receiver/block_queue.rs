@@ -10,10 +10,10 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::rate::RateLimiter;
 use super::{BlockContents, BlockId, CompletedBlocks};
+use crate::Outcome;
 use crate::batch::Block;
 use crate::block::{BlockDecoder, ByteBlock};
 use crate::clock::RealDeadline;
-use crate::Outcome;
 
 /// Limits of a [`BlockQueue`], in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -111,9 +111,7 @@ impl<T> BlockQueue<T> {
         }
         state.account(bytes);
         let full = match &state.open {
-            Open::Items(items) => {
-                items.len() >= BLOCK_ITEMS || state.open_bytes >= self.settings.block_bytes
-            }
+            Open::Items(items) => items.len() >= BLOCK_ITEMS || state.open_bytes >= self.settings.block_bytes,
             Open::Bytes(..) => false,
         };
         if full {
@@ -186,11 +184,7 @@ impl<T> BlockQueue<T> {
     }
 
     /// Takes `records` from the rate limit; `Err` tells when to ask again.
-    pub(crate) fn take_rate(
-        &self,
-        records: u64,
-        now: crate::clock::Mono,
-    ) -> Result<(), crate::clock::Mono> {
+    pub(crate) fn take_rate(&self, records: u64, now: crate::clock::Mono) -> Result<(), crate::clock::Mono> {
         match &mut self.state.lock().rate {
             Some(rate) => rate.take(records, now),
             None => Ok(()),

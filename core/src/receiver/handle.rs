@@ -53,7 +53,7 @@ struct HandleShared {
     budget_hint: String,
 }
 
-impl<T> ReceiverHandle<T> {
+impl<T: 'static> ReceiverHandle<T> {
     #[expect(clippy::too_many_arguments, reason = "called once, by the driver")]
     pub(crate) fn new(
         queue: Arc<BlockQueue<T>>,
@@ -132,7 +132,10 @@ impl<T> ReceiverHandle<T> {
     /// # Errors
     /// [`Stopped`] when the context has ended and all were told.
     pub fn completed(&self) -> Result<CompletedBlocks, Stopped> {
-        Ok(self.queue.wait_completed(None)?.expect("without a deadline the wait ends with blocks or an error"))
+        Ok(self
+            .queue
+            .wait_completed(None)?
+            .expect("without a deadline the wait ends with blocks or an error"))
     }
 
     /// As [`completed`](Self::completed), without waiting.
@@ -195,9 +198,9 @@ impl<T> ReceiverHandle<T> {
     pub fn source_event(&self, kind: &'static str, detail: impl Into<String>) {
         let (shared, detail) = (&self.shared, detail.into());
         log::debug!("{}: {kind}: {detail}", shared.name);
-        shared.bus.post(|| {
-            ListenerEvent::Source(SourceEvent { source: Arc::clone(&shared.name), kind, detail })
-        });
+        shared
+            .bus
+            .post(|| ListenerEvent::Source(SourceEvent { source: Arc::clone(&shared.name), kind, detail }));
     }
 
     fn wait_for_rate(&self, records: u64) -> Result<(), Stopped> {

@@ -9,10 +9,10 @@ mod channel;
 mod handle;
 mod rate;
 
-pub(crate) use block_queue::{BlockQueue, BlockQueueSettings, TakenBlocks};
+pub(crate) use block_queue::{BlockQueue, BlockQueueSettings};
 pub(crate) use channel::ChannelReceiver;
-pub use handle::{ReceiverHandle, Stopped};
 pub(crate) use handle::{ReceiverControl, StopSignal};
+pub use handle::{ReceiverHandle, Stopped};
 pub(crate) use rate::RateLimiter;
 
 use std::sync::Arc;

@@ -187,6 +187,12 @@ impl<S: Seek, R: Rule> Pieces<S, R> {
         None
     }
 
+    /// No more pieces than bytes that are left, and one; so a consumer knows when a `fold` ends soon.
+    #[inline(always)]
+    fn most(&self) -> usize {
+        if self.done { 0 } else { (self.text.view().end - self.start) + 1 }
+    }
+
     #[inline(always)]
     fn fold<A>(self, first: A, mut f: impl FnMut(A, Text) -> A) -> A {
         let Self { text, mut seek, mut start, done, .. } = self;
@@ -217,6 +223,11 @@ macro_rules! pieces {
             #[inline]
             fn next(&mut self) -> Option<Text> {
                 self.pieces.next()
+            }
+
+            #[inline]
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                (0, Some(self.pieces.most()))
             }
 
             #[inline]

@@ -180,7 +180,10 @@ impl EngineThread {
 
     fn tell_restart(&mut self, input: InputId, attempt: u32, delay: Duration) {
         let error = self.last_error.take().map(|error| error.to_string());
-        log::warn!("{}; attempt {attempt}, next in {delay:?}", error.as_deref().unwrap_or("a receiver failed"));
+        log::warn!(
+            "{}; attempt {attempt}, next in {delay:?}",
+            error.as_deref().unwrap_or("a receiver failed")
+        );
         self.bus.post(|| {
             let mut info = self.cutter.receiver_info(input, attempt, error);
             info.restart_in = Some(delay);

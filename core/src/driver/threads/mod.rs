@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crossbeam_channel as channel;
 use engine_thread::EngineThread;
 use parking_lot::Mutex;
-use workers::{Ask, Job, Message, Report};
+use workers::{Ask, Job, Report};
 
 use super::Parts;
+use crate::BatchTime;
 use crate::clock::RealDeadline;
 use crate::config::Config;
 use crate::engine::InputClass;
@@ -21,7 +22,6 @@ use crate::graph::GraphBuilder;
 use crate::listener::ListenerBus;
 use crate::stop::{Control, Ended};
 use crate::thread::{ContextId, NamedThread};
-use crate::BatchTime;
 
 /// The threads of a running context, for joining. Receivers' threads are added as they are started.
 pub(crate) type ThreadList = Arc<Mutex<Vec<NamedThread>>>;
@@ -131,12 +131,7 @@ impl Running {
         self.spawn(config, "timer", move || engine.run())
     }
 
-    fn spawn(
-        &self,
-        config: &Config,
-        role: &str,
-        work: impl FnOnce() + Send + 'static,
-    ) -> Result<(), Error> {
+    fn spawn(&self, config: &Config, role: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
         let thread = NamedThread::spawn(self.id, format!("{}-{role}", config.name), work)?;
         self.threads.lock().push(thread);
         Ok(())
@@ -157,4 +152,3 @@ impl Running {
         late
     }
 }
-

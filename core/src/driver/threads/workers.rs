@@ -44,7 +44,11 @@ impl Report {
 
 /// What the job thread is asked.
 pub(super) enum Job {
-    Run { data: Arc<BatchData>, output: OutputId, attempt: u32 },
+    Run {
+        data: Arc<BatchData>,
+        output: OutputId,
+        attempt: u32,
+    },
     /// Drop a batch that did not run to its end: its records' destructors are user code.
     Discard(Arc<BatchData>),
 }

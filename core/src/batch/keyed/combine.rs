@@ -1,0 +1,164 @@
+//! The stage behind every keyed reduction: each group of input partitions is combined into one table in its task, the
+//! tables' entries are exchanged, and each output partition merges its parcels in the task that reads it.
+
+use std::hash::Hash;
+use std::mem::needs_drop;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::slot::{Plain, Slot, Taken};
+use super::table::Table;
+use crate::batch::chunks::{Chunks, FromIter, Reader};
+use crate::batch::exchange::Parcels;
+use crate::batch::fault::{Fault, at};
+use crate::batch::partitions::{Node, Partitions, claim_parent};
+use crate::batch::run::Run;
+use crate::batch::shuffle::{Shuffled, read_groups};
+use crate::hash::KeyHasher;
+use crate::{Batch, Data, Site, TaskError};
+
+/// How values of a key are combined. A stream makes one and uses it for every batch, so that a table starts with the
+/// size the last one had.
+pub(crate) struct Combiner<A, M, B> {
+    pub(crate) create: A,
+    pub(crate) merge_value: M,
+    pub(crate) merge_combiners: B,
+    pub(crate) site: Site,
+    keys_last: AtomicUsize,
+}
+
+impl<A, M, B> Combiner<A, M, B> {
+    pub(crate) fn new(create: A, merge_value: M, merge_combiners: B, site: Site) -> Arc<Self> {
+        Arc::new(Self { create, merge_value, merge_combiners, site, keys_last: AtomicUsize::new(0) })
+    }
+}
+
+impl<K: Data + Hash + Eq, V: Data> Batch<(K, V)> {
+    /// Combines into `partitions` partitions, or into the context's number.
+    pub(crate) fn combine_at<C, A, M, B>(
+        self,
+        combiner: Arc<Combiner<A, M, B>>,
+        partitions: Option<usize>,
+    ) -> Batch<(K, C)>
+    where
+        C: Data,
+        A: Fn(V) -> C + Send + Sync + 'static,
+        M: Fn(C, V) -> C + Send + Sync + 'static,
+        B: Fn(C, C) -> C + Send + Sync + 'static,
+    {
+        let partitions = partitions.unwrap_or(self.context.partitions()).max(1);
+        Batch::from_node(self.context, Combine { parent: self.node, combiner, partitions })
+    }
+}
+
+struct Combine<K, V, A, M, B> {
+    parent: Node<(K, V)>,
+    combiner: Arc<Combiner<A, M, B>>,
+    partitions: usize,
+}
+
+impl<K, V, A, M, B> Combine<K, V, A, M, B>
+where
+    K: Data + Hash + Eq,
+    V: Data,
+{
+    /// The parcels of all groups. `S` is how a value lies in the table.
+    fn combine<C, S>(&self, run: &Run) -> Result<Vec<Parcels<(K, C)>>, TaskError>
+    where
+        C: Data,
+        S: Slot<C>,
+        A: Fn(V) -> C + Send + Sync,
+        M: Fn(C, V) -> C + Send + Sync,
+        B: Send + Sync,
+    {
+        let Combiner { create, merge_value, site, keys_last, .. } = &*self.combiner;
+        let begin = |weight: u64| {
+            // No more keys than a batch of this weight can have: a quiet hour does not pay for a busy one.
+            let most = usize::try_from(weight / 8).unwrap_or(usize::MAX);
+            let room = keys_last.load(Ordering::Relaxed).min(most);
+            Table::<K, S>::with_room(run.context.hasher().clone(), room)
+        };
+        let read = |table: &mut Table<K, S>, _, records: &mut Reader<'_, (K, V)>| {
+            while let Some(chunk) = records.next_chunk()? {
+                at(*site, || table.combine(chunk, create, merge_value));
+            }
+            Ok(())
+        };
+        let end = |table: Table<K, S>| {
+            keys_last.store(table.len(), Ordering::Relaxed);
+            table.into_parcels(self.partitions)
+        };
+        read_groups(run, &self.parent, begin, read, end)
+    }
+}
+
+impl<K, V, C, A, M, B> Partitions<(K, C)> for Combine<K, V, A, M, B>
+where
+    K: Data + Hash + Eq,
+    V: Data,
+    C: Data,
+    A: Fn(V) -> C + Send + Sync + 'static,
+    M: Fn(C, V) -> C + Send + Sync + 'static,
+    B: Fn(C, C) -> C + Send + Sync + 'static,
+{
+    fn count(&self) -> usize {
+        self.partitions
+    }
+
+    fn weight(&self, run: &Run, partition: usize) -> u64 {
+        run.kept::<_, Shuffled<(K, C)>>(self).map_or(0, |shuffled| shuffled.weight(partition))
+    }
+
+    fn prepare(&self, run: &Run, _: Range<usize>, sole: bool) -> Result<(), TaskError> {
+        if run.kept::<_, Shuffled<(K, C)>>(self).is_none() {
+            let made = if needs_drop::<C>() {
+                self.combine::<C, Taken<C>>(run)?
+            } else {
+                self.combine::<C, Plain<C>>(run)?
+            };
+            run.keep(self, Shuffled::new(made, self.partitions, sole));
+        }
+        Ok(())
+    }
+
+    fn open(&self, run: &Run, partition: usize) -> Result<Box<dyn Chunks<(K, C)>>, Fault> {
+        let shuffled =
+            run.kept::<_, Shuffled<(K, C)>>(self).expect("a partition is opened after it was prepared");
+        let mut parcels = shuffled.parcels(partition);
+        if parcels.len() <= 1 {
+            return Ok(Box::new(FromIter(parcels.pop().unwrap_or_default().into_iter())));
+        }
+        let combiner = &self.combiner;
+        let merge = |a, b| (combiner.merge_combiners)(a, b);
+        let hasher = run.context.hasher();
+        let merged = at(combiner.site, || {
+            if needs_drop::<C>() {
+                merge_parcels::<K, C, Taken<C>>(hasher, parcels, merge)
+            } else {
+                merge_parcels::<K, C, Plain<C>>(hasher, parcels, merge)
+            }
+        });
+        Ok(Box::new(FromIter(merged.into_iter())))
+    }
+
+    fn claim(&mut self) {
+        claim_parent(&mut self.parent);
+    }
+}
+
+/// Merges the parcels of one output partition, in their order.
+fn merge_parcels<K: Hash + Eq, C, S: Slot<C>>(
+    hasher: &KeyHasher,
+    parcels: Vec<Vec<(K, C)>>,
+    merge: impl Fn(C, C) -> C,
+) -> Vec<(K, C)> {
+    let room = parcels.iter().map(Vec::len).max().unwrap_or(0);
+    let mut parcels = parcels.into_iter();
+    // Keys differ within a parcel, so the first one is the beginning of the table.
+    let first = parcels.next().unwrap_or_default();
+    let first = first.into_iter().map(|(key, value)| (key, S::new(value))).collect();
+    let mut table = Table::<K, S>::of(hasher.clone(), first, room + room / 2);
+    parcels.for_each(|mut parcel| table.combine(&mut parcel, |value| value, &merge));
+    table.into_entries()
+}
