@@ -82,6 +82,15 @@ impl<S: Seek, R: Rule> Pieces<S, R> {
         None
     }
 
+    /// A match takes a byte, but an empty one may lie at both ends: so there are never more pieces than this.
+    #[inline]
+    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.done {
+            return (0, Some(0));
+        }
+        (0, Some(self.text.view().end - self.start + 2))
+    }
+
     #[inline(always)]
     pub(super) fn fold<A>(self, first: A, mut f: impl FnMut(A, Text) -> A) -> A {
         let Self { text, mut seek, mut start, done, .. } = self;

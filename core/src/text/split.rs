@@ -116,9 +116,14 @@ macro_rules! pieces {
         impl<$($generic)*> Iterator for $name {
             type Item = Text;
 
-            #[inline]
+            #[inline(always)]
             fn next(&mut self) -> Option<Text> {
                 self.pieces.next()
+            }
+
+            #[inline]
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                self.pieces.size_hint()
             }
 
             #[inline]
@@ -176,10 +181,13 @@ mod tests {
     fn pieces<I: Iterator<Item = Text>>(make: impl Fn() -> I) -> Vec<String> {
         let mut by_next = Vec::new();
         let mut iter = make();
-        for piece in iter.by_ref() {
+        let mut bounds = vec![iter.size_hint().1.expect("a text has an end")];
+        while let Some(piece) = iter.next() {
             by_next.push(piece.to_string());
+            bounds.push(iter.size_hint().1.expect("a text has an end"));
         }
         assert!(iter.next().is_none());
+        assert!(bounds.iter().rev().enumerate().all(|(left, bound)| left <= *bound));
         let mut by_fold = Vec::new();
         make().for_each(|piece| by_fold.push(piece.to_string()));
         assert_eq!(by_next, by_fold);
