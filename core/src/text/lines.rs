@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn lines_of_a_clean_block_are_slices_of_it() {
-        let block = Arc::new(ByteBlock::new(b"a line of more than twenty-two bytes\n".to_vec()));
+        let block = Arc::new(ByteBlock::new(b"a line of more than twenty-three bytes\n".to_vec()));
         let (mut at, mut lines) = (0, Vec::new());
         TextLines::default().decode(&block, &mut at, 1, &mut lines).expect("it is UTF-8");
         assert_eq!(lines[0].as_bytes().as_ptr(), block.bytes().as_ptr());

@@ -55,7 +55,7 @@ impl TextBlock {
 
 /// A piece of UTF-8 text, cheap to cut, clone, compare and hash; the records of every text source.
 ///
-/// It is 24 bytes long. Up to 22 bytes of text lie inside it; a longer one is a reference-counted slice of the block
+/// It is 24 bytes long. Up to 23 bytes of text lie inside it; a longer one is a reference-counted slice of the block
 /// it was cut from, so that cutting a line or a word copies no text. There is one form for each content: equal texts
 /// look the same, comparing short ones takes a few instructions and hashing them two or three words.
 ///
@@ -157,7 +157,7 @@ impl Text {
 
     /// It as a `str`.
     ///
-    /// A text of up to 22 bytes is checked for UTF-8 each time (about 10 ns); a longer one was checked with its block.
+    /// A text of up to 23 bytes is checked for UTF-8 each time (about 10 ns); a longer one was checked with its block.
     #[inline]
     pub fn as_str(&self) -> &str {
         match &self.repr {
@@ -171,15 +171,15 @@ impl Text {
     /// The same text in memory of its own, so that it does not keep the block alive that it was cut from.
     ///
     /// Call it on a long text that outlives its batch: a line of 36 bytes kept in a map of your own would otherwise
-    /// hold on to a megabyte. A text of up to 22 bytes, or one that fills its block, is cloned.
+    /// hold on to a megabyte. A text of up to 23 bytes, or one that fills its block, is cloned.
     ///
     /// ```
     /// use batchmill::Text;
     ///
-    /// let page = Text::from("x ".repeat(1_000_000) + "and a last word of more than 22 bytes");
+    /// let page = Text::from("x ".repeat(1_000_000) + "and a last word of more than 23 bytes");
     /// let kept = page.split("x ").last().unwrap().detach();
     /// drop(page); // two megabytes less
-    /// assert_eq!(kept, "and a last word of more than 22 bytes");
+    /// assert_eq!(kept, "and a last word of more than 23 bytes");
     /// ```
     pub fn detach(&self) -> Text {
         match &self.repr {
@@ -231,14 +231,14 @@ impl View<'_> {
         if len <= INLINE {
             return Text { repr: Repr::Inline(Inline::load(self.all, start, len)) };
         }
-        self.long_piece(start, len)
+        // A block is at most 4 GiB long, see `TextBlock::from_utf8`.
+        Text { repr: Repr::Slice(Slice { start: start as u32, len: len as u32, block: self.share() }) }
     }
 
+    /// Out of line for its size; and it returns a pointer, not a text, so that a text is put together in registers.
     #[inline(never)]
-    fn long_piece(&self, start: usize, len: usize) -> Text {
-        let block = Arc::clone(self.block.expect("a text without a block has at most 22 bytes"));
-        // A block is at most 4 GiB long, see `TextBlock::from_utf8`.
-        Text { repr: Repr::Slice(Slice { start: start as u32, len: len as u32, block }) }
+    fn share(&self) -> Arc<TextBlock> {
+        Arc::clone(self.block.expect("a text without a block has at most 23 bytes"))
     }
 }
 

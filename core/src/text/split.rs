@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn a_split_outlives_its_line() {
         let words = |line: Text| line.split(' ');
-        let pieces: Vec<Text> = words(Text::from("a line that is longer than twenty-two bytes")).collect();
+        let pieces: Vec<Text> = words(Text::from("a line that is longer than twenty-three bytes")).collect();
         assert_eq!(pieces.len(), 8);
         assert_eq!(pieces[7], "bytes");
     }
