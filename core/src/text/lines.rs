@@ -210,7 +210,7 @@ impl LineCount {
         *self.lines.lock()
     }
 
-    fn add(&self, lines: u64) {
+    pub(super) fn add(&self, lines: u64) {
         *self.lines.lock() += lines;
     }
 }
@@ -248,6 +248,7 @@ impl std::error::Error for LineError {}
 
 #[cfg(test)]
 mod tests {
+    use super::super::oracle;
     use super::*;
     use proptest::prelude::*;
 
@@ -267,23 +268,6 @@ mod tests {
         }
         assert_eq!(at, block.len());
         Ok(lines.iter().map(Text::to_string).collect())
-    }
-
-    /// Lines by the book: each end ends one, and what follows the last end is one if it is not empty.
-    fn naive(bytes: &[u8]) -> Vec<Vec<u8>> {
-        let (mut lines, mut line, mut rest) = (Vec::new(), Vec::new(), bytes);
-        while let Some((&byte, tail)) = rest.split_first() {
-            rest = tail;
-            match byte {
-                b'\r' if tail.first() == Some(&b'\n') => {}
-                b'\r' | b'\n' => lines.push(std::mem::take(&mut line)),
-                _ => line.push(byte),
-            }
-        }
-        if !line.is_empty() {
-            lines.push(line);
-        }
-        lines
     }
 
     #[test]
@@ -323,7 +307,7 @@ mod tests {
             bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b'a'), Just(0xC3), Just(0xA9), any::<u8>()], 0..200),
             limit in 1usize..20,
         ) {
-            let naive = naive(&bytes);
+            let naive = oracle::lines(&bytes);
             let lossy: Vec<String> = naive.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
             let valid: Vec<String> = naive.iter().filter_map(|line| String::from_utf8(line.clone()).ok()).collect();
             let (skip, strict) = (TextLines::new(Utf8Policy::Skip), TextLines::new(Utf8Policy::Strict));
@@ -338,7 +322,7 @@ mod tests {
         #[test]
         fn clean_text_gives_the_same_lines_by_every_policy(text in "[aé\n\r ]{0,300}", limit in 1usize..20) {
             let expected: Vec<String> =
-                naive(text.as_bytes()).into_iter().map(|line| String::from_utf8(line).expect("ends are ASCII")).collect();
+                oracle::lines(text.as_bytes()).into_iter().map(|line| String::from_utf8(line).expect("ends are ASCII")).collect();
             for policy in [Utf8Policy::Lossy, Utf8Policy::Strict, Utf8Policy::Skip] {
                 prop_assert_eq!(decode(&TextLines::new(policy), text.as_bytes(), limit), Ok(expected.clone()));
             }

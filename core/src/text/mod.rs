@@ -5,8 +5,11 @@
 //! what one can split by, `traits` are the usual impls, `lines` decodes blocks and `cutter` cuts what a reader reads.
 
 mod chars;
+mod cutter;
 mod inline;
 mod lines;
+#[cfg(test)]
+mod oracle;
 mod pattern;
 mod split;
 mod traits;
@@ -14,6 +17,7 @@ mod window;
 
 use std::sync::{Arc, OnceLock};
 
+pub use cutter::{Cut, LineCutter, LineTooLong, LongLine};
 use inline::{INLINE, Inline};
 pub use lines::{LineCount, LineError, TextLines, Utf8Policy};
 pub use pattern::Pattern;

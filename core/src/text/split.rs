@@ -274,7 +274,7 @@ mod tests {
     fn pieces<I: Iterator<Item = Text>>(make: impl Fn() -> I) -> Vec<String> {
         let mut by_next = Vec::new();
         let mut iter = make();
-        while let Some(piece) = iter.next() {
+        for piece in iter.by_ref() {
             by_next.push(piece.to_string());
         }
         assert!(iter.next().is_none());

@@ -247,8 +247,13 @@ mod tests {
     #[test]
     fn text_compares_with_every_kind_of_string() {
         let text = Text::from("word");
-        assert!(text == "word" && "word" == text && text == *"word" && *"word" == text);
-        assert!(text == "word".to_owned() && "word".to_owned() == text && text != "words");
+        assert_eq!(text, "word");
+        assert_eq!("word", text);
+        assert_eq!(text, *"word");
+        assert_eq!(*"word", text);
+        assert_eq!(text, "word".to_owned());
+        assert_eq!("word".to_owned(), text);
+        assert_ne!(text, "words");
     }
 
     proptest! {
