@@ -1,13 +1,13 @@
 //! [`Text`] cut into pieces and searched: the methods users call on lines, and the iterators they return.
 //!
-//! The iterators own the text they cut, so that they may leave the closure that made them. `fold`, and with it
-//! `for_each`, `extend` and `count`, looks at the text's form once for all pieces: the engine passes pieces on that way.
+//! The iterators own the text they cut, so that they may leave the closure that made them.
 
 use std::fmt;
 use std::iter::FusedIterator;
 
 use super::pattern::search::{Search, Seek};
 use super::pattern::{ByteSeek, SpaceSeek};
+use super::pieces::{All, NotEmpty, Pieces, WithoutReturn};
 use super::{Pattern, Text, View, chars};
 
 impl Text {
@@ -108,104 +108,6 @@ fn skip_end(view: &View<'_>, start: usize) -> usize {
         end -= len;
     }
     end
-}
-
-/// Which pieces there are, of all that lie between matches.
-trait Rule {
-    /// What becomes of the piece `all[start..end]`; `last` says that no match follows it.
-    fn keep(all: &[u8], start: usize, end: usize, last: bool) -> Option<(usize, usize)>;
-}
-
-#[derive(Clone)]
-struct All;
-
-impl Rule for All {
-    #[inline(always)]
-    fn keep(_: &[u8], start: usize, end: usize, _: bool) -> Option<(usize, usize)> {
-        Some((start, end))
-    }
-}
-
-#[derive(Clone)]
-struct NotEmpty;
-
-impl Rule for NotEmpty {
-    #[inline(always)]
-    fn keep(_: &[u8], start: usize, end: usize, _: bool) -> Option<(usize, usize)> {
-        (start < end).then_some((start, end))
-    }
-}
-
-#[derive(Clone)]
-struct WithoutReturn;
-
-impl Rule for WithoutReturn {
-    #[inline(always)]
-    fn keep(all: &[u8], start: usize, end: usize, last: bool) -> Option<(usize, usize)> {
-        if last {
-            return (start < end).then_some((start, end));
-        }
-        Some((start, end - usize::from(all[start..end].ends_with(b"\r"))))
-    }
-}
-
-/// A walk through the pieces of a text.
-#[derive(Clone)]
-struct Pieces<S, R> {
-    text: Text,
-    seek: S,
-    /// Where the next piece starts.
-    start: usize,
-    done: bool,
-    rule: std::marker::PhantomData<R>,
-}
-
-impl<S: Seek, R: Rule> Pieces<S, R> {
-    #[inline(always)]
-    fn new(text: &Text, seek: S) -> Self {
-        Self {
-            text: text.clone(),
-            seek,
-            start: text.view().start,
-            done: false,
-            rule: std::marker::PhantomData,
-        }
-    }
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Text> {
-        let view = self.text.view();
-        while !self.done {
-            let found = self.seek.next_match(view.all, view.end);
-            let (end, next) = found.unwrap_or((view.end, view.end));
-            let start = std::mem::replace(&mut self.start, next);
-            self.done = found.is_none();
-            if let Some((start, end)) = R::keep(view.all, start, end, self.done) {
-                return Some(view.piece(start, end));
-            }
-        }
-        None
-    }
-
-    #[inline(always)]
-    fn fold<A>(self, first: A, mut f: impl FnMut(A, Text) -> A) -> A {
-        let Self { text, mut seek, mut start, done, .. } = self;
-        let mut folded = first;
-        if done {
-            return folded;
-        }
-        let view = text.view();
-        while let Some((end, next)) = seek.next_match(view.all, view.end) {
-            if let Some((start, end)) = R::keep(view.all, start, end, false) {
-                folded = f(folded, view.piece(start, end));
-            }
-            start = next;
-        }
-        match R::keep(view.all, start, view.end, true) {
-            Some((start, end)) => f(folded, view.piece(start, end)),
-            None => folded,
-        }
-    }
 }
 
 /// The public iterators: a walk each, with its own name.
