@@ -1,1 +1,34 @@
-//! Fuzz target bodies.
+//! Fuzz targets: what each does with its input, as functions of stable Rust.
+//!
+//! The programs in `targets/` give them libfuzzer's inputs; the test `corpus` of the tests package gives them the files
+//! in `corpus/`, so that an input that once failed is tried by every `cargo test`. A target panics when what it checks
+//! does not hold. Its name is that of its function, its program and its corpus.
+
+mod cutter;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+pub use cutter::line_cutter;
+pub use text::{text_lines, text_split};
+
+/// A fuzz target by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of the function, of the program and of the corpus.
+    pub name: &'static str,
+    /// Tries one input; panics when what it checks does not hold.
+    pub run: fn(&[u8]),
+}
+
+/// All targets. A new one is added here, in `Cargo.toml` and in `targets/`, with a corpus; the replay finds what is missing.
+pub const TARGETS: &[Target] = &[
+    Target { name: "line_cutter", run: line_cutter },
+    Target { name: "text_lines", run: text_lines },
+    Target { name: "text_split", run: text_split },
+];
+
+/// The folder with one corpus a target.
+pub fn corpus_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}

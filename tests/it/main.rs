@@ -1,1 +1,3 @@
 //! Scenario tests.
+
+mod corpus;
