@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::BatchTime;
-use crate::clock::Wall;
+use crate::clock;
 
 /// Performs actions as a driver would, but only when a test says so.
 struct Harness {
@@ -40,7 +40,7 @@ fn config(inputs: &[InputClass]) -> EngineConfig {
 impl Harness {
     fn new(config: EngineConfig) -> Self {
         let n = config.inputs.len();
-        let now = Now { mono: Mono::default(), wall: Wall::from_ms(10_000) };
+        let now = Now { mono: Mono::default(), wall: clock::Wall::from_ms(10_000) };
         let (stored, taken, released) = (vec![0; n], vec![0; n], vec![0; n]);
         Self { engine: Engine::new(config), now, log: Vec::new(), open: Vec::new(), stored, taken, released }
     }
@@ -92,7 +92,7 @@ impl Harness {
 
     fn advance(&mut self, d: Duration) {
         self.now.mono = self.now.mono + d;
-        self.now.wall = Wall::from_ns(self.now.wall.as_ns() + i64::try_from(d.as_nanos()).unwrap());
+        self.now.wall = clock::Wall::from_ns(self.now.wall.as_ns() + i64::try_from(d.as_nanos()).unwrap());
         self.event(Event::Wake);
     }
 
@@ -312,7 +312,7 @@ fn an_input_that_cannot_start_ends_it_all() {
 enum Step {
     Store { input: usize, blocks: u64 },
     Advance(u64),
-    StepWall(i64),
+    Wall(i64),
     Answer { n: usize, ok: bool },
     Stop { graceful: bool },
 }
@@ -321,7 +321,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..3usize, 1..5u64).prop_map(|(input, blocks)| Step::Store { input, blocks }),
         4 => (0..3_000u64).prop_map(Step::Advance),
-        1 => (-5_000..5_000i64).prop_map(Step::StepWall),
+        1 => (-5_000..5_000i64).prop_map(Step::Wall),
         6 => (0..8usize, prop::bool::weighted(0.8)).prop_map(|(n, ok)| Step::Answer { n, ok }),
         1 => prop::bool::weighted(0.01).prop_map(|graceful| Step::Stop { graceful }),
     ]
@@ -366,8 +366,8 @@ proptest! {
                     }
                 }
                 Step::Advance(ms) => h.advance(Duration::from_millis(ms)),
-                Step::StepWall(ms) => {
-                    h.now.wall = Wall::from_ns(h.now.wall.as_ns() + ms * 1_000_000);
+                Step::Wall(ms) => {
+                    h.now.wall = clock::Wall::from_ns(h.now.wall.as_ns() + ms * 1_000_000);
                     h.event(Event::Wake);
                 }
                 Step::Answer { n, ok } => h.answer(n, ok),

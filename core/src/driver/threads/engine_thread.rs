@@ -149,12 +149,12 @@ impl EngineThread {
 
     fn ask(&self, ask: Ask) {
         let Some(asks) = &self.asks else { return };
-        asks.try_send(ask).ok().expect("a batch asks for one plan at a time, so the mailbox has room");
+        assert!(asks.try_send(ask).is_ok(), "a batch asks for one plan at a time, so the mailbox has room");
     }
 
     fn send_job(&self, job: Job) {
         let Some(jobs) = &self.jobs else { return };
-        jobs.try_send(job).ok().expect("one job runs at a time, so the mailbox has room");
+        assert!(jobs.try_send(job).is_ok(), "one job runs at a time, so the mailbox has room");
     }
 
     fn start_receiver(&mut self, input: InputId, attempt: u32) -> Option<Event> {
