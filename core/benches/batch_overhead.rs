@@ -1,8 +1,8 @@
 //! From the cut of a batch with one record to the end of its last job: five operators with a shuffle, thread driver,
 //! system clock. Prints microseconds; the last line is the median.
 //!
-//! The time is the one the engine itself reports: scheduling delay plus processing delay, from the moment the blocks
-//! are taken to the moment the completion is handled on the engine's thread.
+//! The time is the one the engine itself reports: scheduling delay plus processing delay, from the moment the batch is
+//! cut on the timer thread to the moment its last output has returned on the job thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -83,8 +83,7 @@ impl Cutter {
     ) -> Option<Arc<BatchData>> {
         let data = self.open.remove(&seq)?;
         let around = &self.surroundings;
-        let done = Some((around.clock.mono(), outcome));
-        around.bus.post(|| ListenerEvent::BatchCompleted(data.info(&around.names, done)));
+        around.bus.post(|| ListenerEvent::BatchCompleted(data.info(&around.names, Some(outcome))));
         for range in ranges {
             self.receiver(range.input).control().complete(range.ids, range.bytes, outcome);
         }

@@ -44,7 +44,9 @@ impl JobRunner {
         let result = guarded(|| at(site, || Ok(graph.run_output(output, data, memo))))
             .map_err(|fault| Error::Task(fault.into_error(data.time(), None)))
             .and_then(|result| result);
-        let duration = around.clock.mono() - begin;
+        let end = around.clock.mono();
+        data.end(end);
+        let duration = end - begin;
         around.bus.post(|| ListenerEvent::OutputCompleted(info(Some(duration), result.as_ref().err())));
         if let Err(error) = &result {
             log::error!("run {attempt} of output {output} ({site}): {error}");

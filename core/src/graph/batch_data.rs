@@ -4,7 +4,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -24,8 +23,8 @@ pub(crate) struct BatchData {
     /// One for each input.
     pub(crate) slots: Vec<Mutex<Slot>>,
     pub(crate) cut_at: Mono,
-    /// When its first job began.
-    started_at: Mutex<Option<Mono>>,
+    /// When its first job began, and when the last one so far ended.
+    worked: Mutex<Option<(Mono, Mono)>>,
 }
 
 /// What one input gave to a batch.
@@ -85,15 +84,22 @@ impl BatchData {
         cut_at: Mono,
     ) -> Self {
         let slots = (0..inputs).map(|_| Mutex::default()).collect();
-        Self { seq, previous, context, slots, cut_at, started_at: Mutex::new(None) }
+        Self { seq, previous, context, slots, cut_at, worked: Mutex::new(None) }
     }
 
-    /// Notes that its first job begins; `false` if one has begun before.
+    /// Notes that a job begins; `false` if one has begun before.
     pub(crate) fn start(&self, now: Mono) -> bool {
-        let mut started_at = self.started_at.lock();
-        let first = started_at.is_none();
-        started_at.get_or_insert(now);
+        let mut worked = self.worked.lock();
+        let first = worked.is_none();
+        worked.get_or_insert((now, now));
         first
+    }
+
+    /// Notes that a job has ended.
+    pub(crate) fn end(&self, now: Mono) {
+        if let Some((_, end)) = &mut *self.worked.lock() {
+            *end = now;
+        }
     }
 
     pub(crate) fn time(&self) -> BatchTime {
@@ -108,17 +114,16 @@ impl BatchData {
         }
     }
 
-    /// What listeners are told. `done`: when and how the last job ended.
-    pub(crate) fn info(&self, names: &[Arc<str>], done: Option<(Mono, Outcome)>) -> BatchInfo {
-        let started_at = *self.started_at.lock();
-        let processing = |started: Mono| -> Option<Duration> { Some(done?.0 - started) };
+    /// What listeners are told; `outcome` once it is done.
+    pub(crate) fn info(&self, names: &[Arc<str>], outcome: Option<Outcome>) -> BatchInfo {
+        let worked = *self.worked.lock();
         BatchInfo {
             time: self.time(),
             previous: self.previous,
             inputs: self.slots.iter().zip(names).map(|(slot, name)| input_info(&slot.lock(), name)).collect(),
-            scheduling_delay: started_at.map(|at| at - self.cut_at),
-            processing_delay: started_at.and_then(processing),
-            outcome: done.map(|(_, outcome)| outcome),
+            scheduling_delay: worked.map(|(begin, _)| begin - self.cut_at),
+            processing_delay: worked.filter(|_| outcome.is_some()).map(|(begin, end)| end - begin),
+            outcome,
         }
     }
 }
