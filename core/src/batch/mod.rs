@@ -37,6 +37,7 @@ use crate::{BatchTime, Data};
 pub use blocks::Block;
 pub use chunks::Records;
 pub use context::BatchContext;
+pub(crate) use keyed::Combiner;
 pub use try_map::Failed;
 
 /// The records of one batch time, in partitions, computed when they are asked for.

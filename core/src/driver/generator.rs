@@ -74,7 +74,12 @@ impl Generator {
     pub(super) fn completed(&mut self, data: &BatchData, outcome: Outcome) {
         for (input, source) in &mut self.inputs {
             let Some(plan) = data.slots[*input].lock().plan.take() else { continue };
-            if let Err(cause) = guarded(|| source.completed(data.time(), &plan, outcome)) {
+            let completed = || {
+                let result = source.completed(data.time(), &plan, outcome);
+                drop(plan);
+                result
+            };
+            if let Err(cause) = guarded(completed) {
                 let name = &self.surroundings.names[*input];
                 log::error!("source {name} could not complete batch {}: {cause}", data.time());
                 tell(&self.surroundings, name, "complete_failed", &cause);

@@ -41,7 +41,16 @@ impl JobRunner {
         }
         around.bus.post(|| ListenerEvent::OutputStarted(info(None, None)));
         let (graph, memo) = (&self.graph, &mut self.memo);
-        let result = guarded(|| at(site, || Ok(graph.run_output(output, data, memo))))
+        let job = || {
+            let result = graph.run_output(output, data, memo);
+            if result.is_ok() && output + 1 == graph.output_count() {
+                // Frees the records before the batch is said to be done; their destructors are user code.
+                *memo = Memo::default();
+                data.clear();
+            }
+            Ok(result)
+        };
+        let result = guarded(|| at(site, job))
             .map_err(|fault| Error::Task(fault.into_error(data.time(), None)))
             .and_then(|result| result);
         let end = around.clock.mono();
@@ -51,11 +60,19 @@ impl JobRunner {
         if let Err(error) = &result {
             log::error!("run {attempt} of output {output} ({site}): {error}");
         }
-        if output + 1 == self.graph.output_count() && result.is_ok() {
-            // Frees what was kept for several readers before the batch is said to be done.
-            self.memo = Memo::default();
-            data.clear();
-        }
         result
+    }
+
+    /// Drops what a batch that did not run to its end still holds.
+    pub(super) fn discard(&mut self, data: &BatchData) {
+        let memo = std::mem::take(&mut self.memo);
+        let dropped = guarded(|| {
+            drop(memo);
+            data.clear();
+            Ok(())
+        });
+        if let Err(fault) = dropped {
+            log::error!("dropping records: {}", fault.into_error(data.time(), None));
+        }
     }
 }

@@ -63,7 +63,9 @@ pub(crate) fn start(
     let executor = running.executor(config)?;
     let parts = Parts::new(config, graph, &bus, executor, config.hash_seed)?;
     if let Err(error) = running.spawn_all(config, parts) {
+        // The threads that were started end with their mailboxes.
         control.set_ended(Ended { error: Some(error.clone()), ..Ended::default() });
+        bus.close();
         running.join(RealDeadline::after(config.drop_deadline));
         return Err(error);
     }

@@ -60,7 +60,7 @@ pub(super) fn run_jobs(mut runner: JobRunner, mailbox: &channel::Receiver<Job>, 
                 let result = runner.run(&data, output, attempt);
                 report.send(Message::JobDone { batch: data.seq, output, result });
             }
-            Job::Discard(data) => data.clear(),
+            Job::Discard(data) => runner.discard(&data),
         }
     }
 }
