@@ -328,3 +328,133 @@ impl<T> std::fmt::Debug for BlockQueue<T> {
         f.debug_struct("BlockQueue").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::decode_with;
+    use crate::clock::RealDeadline;
+    use std::time::Duration;
+
+    fn queue(block_bytes: usize, budget: usize) -> BlockQueue<u8> {
+        BlockQueue::new(BlockQueueSettings { block_bytes, budget }, None)
+    }
+
+    fn decoder() -> Arc<dyn BlockDecoder<u8>> {
+        Arc::new(decode_with(|bytes: &[u8], out: &mut Vec<u8>| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        }))
+    }
+
+    /// What the blocks hold, one string each.
+    fn contents(taken: &TakenBlocks<u8>) -> Vec<String> {
+        let text = |block: &Block<u8>| match block {
+            Block::Items(items) => String::from_utf8(items.to_vec()).unwrap(),
+            Block::Bytes(block, _) => String::from_utf8(block.bytes().to_vec()).unwrap(),
+        };
+        taken.blocks.iter().map(text).collect()
+    }
+
+    #[test]
+    fn items_gather_until_the_block_is_full_or_taken() {
+        let queue = queue(3, 100);
+        for item in *b"abcde" {
+            assert!(matches!(queue.push_item(item, 1), Ok(Waited::No)));
+        }
+        let taken = queue.take();
+        assert_eq!(
+            (contents(&taken), taken.ids.clone(), taken.bytes),
+            (vec!["abc".into(), "de".into()], 0..2, 5)
+        );
+        assert_eq!(queue.take().ids, 2..2);
+    }
+
+    #[test]
+    fn bytes_of_one_decoder_share_a_block_as_far_as_they_fit() {
+        let (queue, a, b) = (queue(6, 100), decoder(), decoder());
+        for (bytes, decoder) in [(b"aaa", &a), (b"bbb", &a), (b"ccc", &a), (b"ddd", &b)] {
+            assert!(queue.push_bytes(bytes, decoder).is_ok());
+        }
+        assert!(queue.push_item(b'e', 1).is_ok());
+        assert_eq!(contents(&queue.take()), ["aaabbb", "ccc", "ddd", "e"]);
+    }
+
+    #[test]
+    fn a_block_of_its_own_keeps_its_place() {
+        let queue = queue(100, 100);
+        assert!(queue.push_item(b'a', 1).is_ok());
+        let id = queue.push_block(BlockContents::Items(b"bc".to_vec()), 2).map(|(id, _)| id).ok();
+        assert!(queue.push_item(b'd', 1).is_ok());
+        assert_eq!(id, Some(BlockId::new(1)));
+        assert_eq!(contents(&queue.take()), ["a", "bc", "d"]);
+    }
+
+    #[test]
+    fn an_empty_block_has_an_id_and_is_completed_too() {
+        let queue = queue(100, 100);
+        let id = queue.push_block(BlockContents::Items(Vec::new()), 0).map(|(id, _)| id).ok();
+        let taken = queue.take();
+        assert_eq!((id, taken.ids.clone()), (Some(BlockId::new(0)), 0..1));
+        queue.complete(taken.ids, taken.bytes, Outcome::Succeeded);
+        assert!(matches!(queue.wait_completed(None), Ok(Some(done)) if done.last == BlockId::new(0)));
+    }
+
+    #[test]
+    fn store_waits_for_the_budget_until_a_batch_is_complete() {
+        let queue = Arc::new(queue(100, 4));
+        assert!(queue.push_item(b'a', 4).is_ok());
+        let storing = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.push_item(b'b', 1).ok())
+        };
+        while queue.state.lock().waits == 0 {
+            std::thread::yield_now();
+        }
+        let taken = queue.take();
+        assert_eq!(contents(&taken), ["a"]);
+        queue.complete(taken.ids, taken.bytes, Outcome::Succeeded);
+        assert_eq!(storing.join().unwrap(), Some(Waited::Budget(1)));
+        assert_eq!(contents(&queue.take()), ["b"]);
+    }
+
+    #[test]
+    fn a_record_above_the_whole_budget_passes_alone() {
+        let queue = queue(100, 4);
+        assert!(matches!(queue.push_item(b'a', 9), Ok(Waited::No)));
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait_for_the_budget() {
+        let queue = Arc::new(queue(100, 1));
+        assert!(queue.push_item(b'a', 1).is_ok());
+        let storing = {
+            let queue = Arc::clone(&queue);
+            std::thread::spawn(move || queue.push_item(b'b', 1).is_err())
+        };
+        while queue.state.lock().waits == 0 {
+            std::thread::yield_now();
+        }
+        queue.stop();
+        assert!(storing.join().unwrap());
+        assert_eq!(queue.close(), (1, 1));
+    }
+
+    #[test]
+    fn completions_of_neighbours_are_told_as_one() {
+        let queue = queue(100, 100);
+        queue.complete(0..2, 0, Outcome::Succeeded);
+        queue.complete(2..2, 0, Outcome::Succeeded);
+        queue.complete(2..5, 0, Outcome::Succeeded);
+        queue.complete(5..6, 0, Outcome::Failed);
+        let next = || queue.wait_completed(Some(RealDeadline::after(Duration::ZERO))).ok().flatten();
+        let told = |first, last, outcome| {
+            Some(CompletedBlocks { first: BlockId::new(first), last: BlockId::new(last), outcome })
+        };
+        assert_eq!(next(), told(0, 4, Outcome::Succeeded));
+        assert_eq!(next(), told(5, 5, Outcome::Failed));
+        assert_eq!(next(), None);
+        queue.close();
+        assert!(queue.wait_completed(None).is_err());
+    }
+}
