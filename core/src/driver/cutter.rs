@@ -17,12 +17,21 @@ pub(super) struct Cutter {
     inline: Vec<(InputId, Box<dyn InlineInput>)>,
     /// Batches between cut and completion.
     open: HashMap<BatchSeq, Arc<BatchData>>,
+    /// The newest batch, while listeners may not have been told of it.
+    unannounced: Option<Arc<BatchData>>,
     surroundings: Surroundings,
 }
 
 impl Cutter {
     pub(super) fn new(context: BatchContext, surroundings: Surroundings) -> Self {
-        Self { context, receivers: Vec::new(), inline: Vec::new(), open: HashMap::new(), surroundings }
+        Self {
+            context,
+            receivers: Vec::new(),
+            inline: Vec::new(),
+            open: HashMap::new(),
+            unannounced: None,
+            surroundings,
+        }
     }
 
     pub(super) fn add_receiver(&mut self, input: InputId, receiver: Arc<dyn ReceiverSource>) {
@@ -53,6 +62,7 @@ impl Cutter {
         time: BatchTime,
         previous: Option<BatchTime>,
     ) -> Vec<TakenRange> {
+        self.announce();
         let around = &self.surroundings;
         let context = self.context.clone().at(time);
         let data = BatchData::new(seq, previous, context, around.names.len(), around.clock.mono());
@@ -65,9 +75,17 @@ impl Cutter {
         for (input, inline) in &self.inline {
             *data.slots[*input].lock() = inline.plan(&data.context);
         }
-        around.bus.post(|| ListenerEvent::BatchSubmitted(data.info(&around.names, None)));
-        self.open.insert(seq, Arc::new(data));
+        let data = Arc::new(data);
+        self.unannounced = Some(Arc::clone(&data));
+        self.open.insert(seq, data);
         ranges
+    }
+
+    /// Tells listeners of a batch that was cut since the last call. For when the urgent work is done.
+    pub(super) fn announce(&mut self) {
+        if let Some(data) = self.unannounced.take() {
+            data.announce(&self.surroundings.bus, &self.surroundings.names);
+        }
     }
 
     pub(super) fn batch(&self, seq: BatchSeq) -> Arc<BatchData> {
@@ -83,6 +101,7 @@ impl Cutter {
     ) -> Option<Arc<BatchData>> {
         let data = self.open.remove(&seq)?;
         let around = &self.surroundings;
+        data.announce(&around.bus, &around.names);
         around.bus.post(|| ListenerEvent::BatchCompleted(data.info(&around.names, Some(outcome))));
         for range in ranges {
             self.receiver(range.input).control().complete(range.ids, range.bytes, outcome);

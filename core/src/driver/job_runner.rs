@@ -37,6 +37,7 @@ impl JobRunner {
             failure: failure.map(ToString::to_string),
         };
         if data.start(begin) {
+            data.announce(&around.bus, &around.names);
             around.bus.post(|| ListenerEvent::BatchStarted(data.info(&around.names, None)));
         }
         around.bus.post(|| ListenerEvent::OutputStarted(info(None, None)));

@@ -172,12 +172,13 @@ impl SteppedContext {
         let mut actions = Vec::new();
         loop {
             let stop = || Some(Event::Stop { graceful: self.control.take_request()?.graceful });
-            let Some(event) = events.pop_front().or_else(stop) else { return };
+            let Some(event) = events.pop_front().or_else(stop) else { break };
             self.parts.engine.handle(self.clock.now(), event, &mut actions);
             for action in std::mem::take(&mut actions) {
                 events.extend(self.perform(action));
             }
         }
+        self.parts.cutter.announce();
     }
 
     fn perform(&mut self, action: Action) -> Option<Event> {

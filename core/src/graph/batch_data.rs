@@ -3,7 +3,7 @@
 //! Filled by the engine's and the generate thread, read by the job thread.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use parking_lot::Mutex;
 
@@ -11,7 +11,7 @@ use crate::batch::{Batch, BatchContext};
 use crate::block::ByteBlock;
 use crate::clock::Mono;
 use crate::engine::BatchSeq;
-use crate::listener::{BatchInfo, InputInfo};
+use crate::listener::{BatchInfo, InputInfo, ListenerBus, ListenerEvent};
 use crate::{BatchTime, Data, Outcome};
 
 /// A batch between cut and completion.
@@ -23,6 +23,8 @@ pub(crate) struct BatchData {
     /// One for each input.
     pub(crate) slots: Vec<Mutex<Slot>>,
     pub(crate) cut_at: Mono,
+    /// Done when listeners have been told that it waits.
+    announced: Once,
     /// When its first job began, and when the last one so far ended.
     worked: Mutex<Option<(Mono, Mono)>>,
 }
@@ -84,7 +86,13 @@ impl BatchData {
         cut_at: Mono,
     ) -> Self {
         let slots = (0..inputs).map(|_| Mutex::default()).collect();
-        Self { seq, previous, context, slots, cut_at, worked: Mutex::new(None) }
+        Self { seq, previous, context, slots, cut_at, announced: Once::new(), worked: Mutex::new(None) }
+    }
+
+    /// Tells listeners that it waits for its turn, if nobody has yet. The timer thread does so after it has given the
+    /// job thread its work, which is the more urgent; the job thread, before it tells of anything that comes later.
+    pub(crate) fn announce(&self, bus: &ListenerBus, names: &[Arc<str>]) {
+        self.announced.call_once(|| bus.post(|| ListenerEvent::BatchSubmitted(self.info(names, None))));
     }
 
     /// Notes that a job begins; `false` if one has begun before.

@@ -94,6 +94,7 @@ impl EngineThread {
                 events.extend(self.perform(action));
             }
         }
+        self.cutter.announce();
     }
 
     fn event_of(&mut self, message: Message) -> Event {
