@@ -1,7 +1,7 @@
 //! The hash of a key: computed once in a task's chunk loop; its high half places the key in a partition, its low half
 //! finds it in a table.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use foldhash::fast::FixedState;
 
@@ -26,9 +26,12 @@ impl KeyHasher {
         self.seed
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
-        self.state.hash_one(key)
+        // Not `hash_one`, which the compiler leaves as a call in the middle of the chunk loop.
+        let mut hasher = self.state.build_hasher();
+        key.hash(&mut hasher);
+        hasher.finish()
     }
 }
 

@@ -10,7 +10,7 @@ use super::run::Halt;
 
 /// About how many records a chunk has: the buffers of two neighbouring operators fit in a first-level cache of 32 KiB
 /// for records up to 32 bytes.
-pub(crate) const CHUNK: usize = 512;
+pub(crate) const CHUNK: usize = 256;
 
 /// The rest of a partition, pulled from its end.
 pub(crate) trait Chunks<T> {

@@ -1,7 +1,6 @@
 //! `flat_map`: keeps the iterator it is in the middle of, so that a record which yields millions, or never ends, still
 //! leaves in chunks. Runs in the partition's task.
 
-use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
 use super::Batch;
@@ -59,34 +58,29 @@ impl<T, I: Iterator, F> FlatMap<T, I, F> {
     where
         F: Fn(T) -> J,
     {
-        let mut inner = self.open.take();
-        loop {
-            if let Some(Break(rest)) = inner.map(|inner| pour(inner, out)) {
-                self.open = Some(rest);
-            }
-            if out.len() >= CHUNK {
-                return;
-            }
+        if let Some(inner) = self.open.take() {
+            self.open = pour(inner, out);
+        }
+        while out.len() < CHUNK {
             let Some(record) = self.input.pop() else { return };
-            inner = Some((self.f)(record).into_iter());
+            self.open = pour((self.f)(record).into_iter(), out);
         }
     }
 }
 
-/// Moves records from `inner` to `out`; `Break` with the rest of it when `out` is full.
+/// Moves records from `inner` to `out`, and gives it back if `out` is full first.
 ///
 /// An iterator that says it is short goes through as a whole: its `fold` is often faster than its `next`.
-#[inline]
-fn pour<I: Iterator>(mut inner: I, out: &mut Vec<I::Item>) -> ControlFlow<I> {
+#[inline(always)]
+fn pour<I: Iterator>(mut inner: I, out: &mut Vec<I::Item>) -> Option<I> {
     if inner.size_hint().1.is_some_and(|most| most <= CHUNK) {
         inner.for_each(|record| out.push(record));
-        return Continue(());
+        return None;
     }
     while out.len() < CHUNK {
-        let Some(record) = inner.next() else { return Continue(()) };
-        out.push(record);
+        out.push(inner.next()?);
     }
-    Break(inner)
+    Some(inner)
 }
 
 impl<T, J, F> Chunks<J::Item> for FlatMap<T, J::IntoIter, F>

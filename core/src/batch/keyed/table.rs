@@ -6,41 +6,42 @@
 //! index whole, then merged: none of these loops waits for the memory of the one before it.
 
 use std::hash::Hash;
+use std::mem::needs_drop;
 
 use super::slot::Slot;
 use crate::hash::{KeyHasher, place};
 
-/// Index slot of no entry. An entry's has its position plus one in the low half, its hash in the high half.
-const EMPTY: u64 = 0;
+/// Index slot of no entry; its position is never reached, because the index is never full.
+///
+/// An entry's slot has its position in the bits that the mask covers and the rest of its hash in the others: a match
+/// at the hash's own place is a match of all its 32 bits. Slots this small keep the index of a hundred thousand keys
+/// in a second-level cache.
+const EMPTY: u32 = u32::MAX;
 
 pub(super) struct Table<K, S> {
     hasher: KeyHasher,
-    /// A power of two; at most half of it is used.
-    index: Vec<u64>,
+    /// A power of two; at most three quarters of it are used.
+    index: Vec<u32>,
     entries: Vec<(K, S)>,
     /// The high half of each entry's hash: all that places it, here and in a partition.
     hashes: Vec<u32>,
-    /// Of the chunk at hand.
-    chunk: Vec<Candidate>,
-}
-
-#[derive(Clone, Copy)]
-struct Candidate {
-    hash: u32,
-    /// The first index slot of this hash, when it was looked up.
-    slot: u64,
+    /// Of each record of the chunk at hand: the entry its hash points to first, or a position behind the last one.
+    candidates: Vec<u32>,
+    /// Records of the chunk that need another look, the last of them first.
+    late: Vec<usize>,
 }
 
 impl<K: Hash + Eq, S> Table<K, S> {
     /// A table with room for `keys` keys before it grows.
     pub(super) fn with_room(hasher: KeyHasher, keys: usize) -> Self {
-        let slots = (keys.max(32) * 2).next_power_of_two();
+        let slots = (keys.max(32) + keys / 3 + 1).next_power_of_two();
         Self {
             hasher,
             index: vec![EMPTY; slots],
             entries: Vec::with_capacity(keys),
             hashes: Vec::with_capacity(keys),
-            chunk: Vec::new(),
+            candidates: Vec::new(),
+            late: Vec::new(),
         }
     }
 
@@ -57,9 +58,12 @@ impl<K: Hash + Eq, S> Table<K, S> {
         self.entries.len()
     }
 
-    /// Moves all records out of `records`: the first value of a key becomes `create` of it, each further one is
-    /// merged into what is there.
-    pub(super) fn combine<V, C>(
+    /// Takes all records out of `records`: the first value of a key becomes `create` of it, each further one is merged
+    /// into what is there.
+    ///
+    /// Records whose entry is not the first candidate come last. For a key this holds for all its records of the chunk
+    /// or for none, so its values keep their order.
+    pub(super) fn combine<V: Clone, C>(
         &mut self,
         records: &mut Vec<(K, V)>,
         create: impl Fn(V) -> C,
@@ -67,64 +71,92 @@ impl<K: Hash + Eq, S> Table<K, S> {
     ) where
         S: Slot<C>,
     {
-        let mut chunk = std::mem::take(&mut self.chunk);
-        chunk.clear();
-        chunk.extend(records.iter().map(|(key, _)| Candidate { hash: half(&self.hasher, key), slot: EMPTY }));
-        let mask = self.mask();
-        for candidate in &mut chunk {
-            candidate.slot = self.index[candidate.hash as usize & mask];
+        self.look_up(records);
+        if needs_drop::<V>() {
+            self.combine_moved(records, &create, &merge);
+        } else {
+            self.combine_copied(records, &create, &merge);
         }
-        for ((key, value), candidate) in records.drain(..).zip(&chunk) {
-            if let Some((known, slot)) = self.candidate(*candidate)
-                && *known == key
-            {
-                slot.update(|combined| merge(combined, value));
-            } else {
-                self.combine_one(candidate.hash, key, value, &create, &merge);
-            }
-        }
-        self.chunk = chunk;
     }
 
-    #[inline(always)]
-    fn candidate(&mut self, candidate: Candidate) -> Option<&mut (K, S)> {
-        if candidate.slot == EMPTY || (candidate.slot >> 32) as u32 != candidate.hash {
-            return None;
-        }
-        self.entries.get_mut(position(candidate.slot))
-    }
-
-    /// Looks further than the first index slot, and makes an entry if there is none.
-    #[inline(never)]
-    fn combine_one<V, C>(
+    /// Values are moved out of the records, each with its key.
+    fn combine_moved<V, C>(
         &mut self,
-        hash: u32,
-        key: K,
-        value: V,
+        records: &mut Vec<(K, V)>,
         create: impl Fn(V) -> C,
         merge: impl Fn(C, V) -> C,
     ) where
         S: Slot<C>,
     {
+        let candidates = std::mem::take(&mut self.candidates);
+        for ((key, value), candidate) in records.drain(..).zip(&candidates) {
+            match self.entries.get_mut(*candidate as usize) {
+                Some((known, slot)) if *known == key => slot.update(|combined| merge(combined, value)),
+                _ => self.combine_one(key, value, &create, &merge),
+            }
+        }
+        self.candidates = candidates;
+    }
+
+    /// Values are copied; the records stay where they are, and only those of new keys are moved.
+    fn combine_copied<V: Clone, C>(
+        &mut self,
+        records: &mut Vec<(K, V)>,
+        create: impl Fn(V) -> C,
+        merge: impl Fn(C, V) -> C,
+    ) where
+        S: Slot<C>,
+    {
+        self.late.clear();
+        for (at, ((key, value), candidate)) in records.iter().zip(&self.candidates).enumerate() {
+            match self.entries.get_mut(*candidate as usize) {
+                Some((known, slot)) if known == key => slot.update(|combined| merge(combined, value.clone())),
+                _ => self.late.push(at),
+            }
+        }
+        // Taken from the end on, so that a hole is filled with a record that is done with.
+        let mut late: Vec<_> = self.late.iter().rev().map(|at| records.swap_remove(*at)).collect();
+        records.clear();
+        while let Some((key, value)) = late.pop() {
+            self.combine_one(key, value, &create, &merge);
+        }
+    }
+
+    fn look_up<V>(&mut self, records: &[(K, V)]) {
         let mask = self.mask();
-        let mut at = hash as usize & mask;
+        self.candidates.clear();
+        self.candidates.extend(records.iter().map(|(key, _)| {
+            let hash = half(&self.hasher, key);
+            let slot = self.index[(hash & mask) as usize];
+            if (slot ^ hash) & !mask == 0 { slot & mask } else { EMPTY }
+        }));
+    }
+
+    /// Looks further than the first index slot, and makes an entry if there is none.
+    #[inline(never)]
+    fn combine_one<V, C>(&mut self, key: K, value: V, create: impl Fn(V) -> C, merge: impl Fn(C, V) -> C)
+    where
+        S: Slot<C>,
+    {
+        let (mask, hash) = (self.mask(), half(&self.hasher, &key));
+        let mut at = hash & mask;
         loop {
-            let slot = self.index[at];
+            let slot = self.index[at as usize];
             if slot == EMPTY {
                 break;
             }
-            if (slot >> 32) as u32 == hash {
-                let (known, combined) = &mut self.entries[position(slot)];
+            if (slot ^ hash) & !mask == 0 {
+                let (known, combined) = &mut self.entries[(slot & mask) as usize];
                 if *known == key {
                     return combined.update(|combined| merge(combined, value));
                 }
             }
             at = (at + 1) & mask;
         }
-        self.index[at] = index_slot(hash, self.entries.len());
+        self.index[at as usize] = (hash & !mask) | self.entries.len() as u32;
         self.entries.push((key, S::new(create(value))));
         self.hashes.push(hash);
-        if self.entries.len() * 2 > self.index.len() {
+        if self.entries.len() >= self.index.len() / 4 * 3 {
             self.index = vec![EMPTY; self.index.len() * 2];
             self.fill_index();
         }
@@ -134,16 +166,16 @@ impl<K: Hash + Eq, S> Table<K, S> {
     fn fill_index(&mut self) {
         let mask = self.mask();
         for (position, hash) in self.hashes.iter().enumerate() {
-            let mut at = *hash as usize & mask;
-            while self.index[at] != EMPTY {
+            let mut at = hash & mask;
+            while self.index[at as usize] != EMPTY {
                 at = (at + 1) & mask;
             }
-            self.index[at] = index_slot(*hash, position);
+            self.index[at as usize] = (hash & !mask) | position as u32;
         }
     }
 
-    fn mask(&self) -> usize {
-        self.index.len() - 1
+    fn mask(&self) -> u32 {
+        u32::try_from(self.index.len() - 1).expect("a task meets less than 3 billion different keys")
     }
 
     /// The entries in order of their first appearance.
@@ -181,17 +213,6 @@ fn half<K: Hash>(hasher: &KeyHasher, key: &K) -> u32 {
 #[inline(always)]
 fn place_half(hash: u32, partitions: usize) -> usize {
     place(u64::from(hash) << 32, partitions)
-}
-
-#[inline(always)]
-fn index_slot(hash: u32, position: usize) -> u64 {
-    let position = u32::try_from(position + 1).expect("a task meets less than 4 billion different keys");
-    (u64::from(hash) << 32) | u64::from(position)
-}
-
-#[inline(always)]
-fn position(slot: u64) -> usize {
-    (slot as u32 - 1) as usize
 }
 
 #[cfg(test)]
