@@ -2,8 +2,7 @@
 //! hashes into them. Used by one task at a time.
 //!
 //! Entries lie densely: frequent keys tend to appear early and so share cache lines, a grown index moves no entry,
-//! and at the end the entries are a parcel as they are. A chunk of records is hashed whole, then looked up in the
-//! index whole, then merged: none of these loops waits for the memory of the one before it.
+//! and at the end the entries are a parcel as they are.
 
 use std::hash::Hash;
 use std::mem::needs_drop;
@@ -18,6 +17,9 @@ use crate::hash::{KeyHasher, place};
 /// in a second-level cache.
 const EMPTY: u32 = u32::MAX;
 
+/// An index below this size (256 KiB) grows by four: it fits in a second-level cache all the same.
+const FAST_GROWTH_SLOTS: usize = 1 << 16;
+
 pub(super) struct Table<K, S> {
     hasher: KeyHasher,
     /// A power of two; at most three quarters of it are used.
@@ -25,31 +27,24 @@ pub(super) struct Table<K, S> {
     entries: Vec<(K, S)>,
     /// The high half of each entry's hash: all that places it, here and in a partition.
     hashes: Vec<u32>,
-    /// Of each record of the chunk at hand: the entry its hash points to first, or a position behind the last one.
-    candidates: Vec<u32>,
-    /// Records of the chunk that need another look, the last of them first.
-    late: Vec<usize>,
 }
 
 impl<K: Hash + Eq, S> Table<K, S> {
     /// A table with room for `keys` keys before it grows.
     pub(super) fn with_room(hasher: KeyHasher, keys: usize) -> Self {
-        let slots = (keys.max(32) + keys / 3 + 1).next_power_of_two();
         Self {
             hasher,
-            index: vec![EMPTY; slots],
+            index: empty_index(keys),
             entries: Vec::with_capacity(keys),
             hashes: Vec::with_capacity(keys),
-            candidates: Vec::new(),
-            late: Vec::new(),
         }
     }
 
-    /// A table of entries with different keys.
-    pub(super) fn of(hasher: KeyHasher, entries: Vec<(K, S)>, room: usize) -> Self {
-        let mut table = Self::with_room(hasher, room.max(entries.len()));
-        table.hashes.extend(entries.iter().map(|(key, _)| half(&table.hasher, key)));
-        table.entries = entries;
+    /// A table of entries with different keys, and with room for `keys` keys.
+    pub(super) fn of(hasher: KeyHasher, entries: Vec<(K, S)>, keys: usize) -> Self {
+        let mut hashes = Vec::with_capacity(keys);
+        hashes.extend(entries.iter().map(|(key, _)| half(&hasher, key)));
+        let mut table = Self { index: empty_index(keys.max(entries.len())), hasher, entries, hashes };
         table.fill_index();
         table
     }
@@ -59,10 +54,7 @@ impl<K: Hash + Eq, S> Table<K, S> {
     }
 
     /// Takes all records out of `records`: the first value of a key becomes `create` of it, each further one is merged
-    /// into what is there.
-    ///
-    /// Records whose entry is not the first candidate come last. For a key this holds for all its records of the chunk
-    /// or for none, so its values keep their order.
+    /// into what is there, in the order of the records.
     pub(super) fn combine<V: Clone, C>(
         &mut self,
         records: &mut Vec<(K, V)>,
@@ -71,16 +63,15 @@ impl<K: Hash + Eq, S> Table<K, S> {
     ) where
         S: Slot<C>,
     {
-        self.look_up(records);
         if needs_drop::<V>() {
-            self.combine_moved(records, &create, &merge);
+            records.drain(..).for_each(|(key, value)| self.combine_one(key, value, &create, &merge));
         } else {
-            self.combine_copied(records, &create, &merge);
+            self.combine_in_place(records, &create, &merge);
         }
     }
 
-    /// Values are moved out of the records, each with its key.
-    fn combine_moved<V, C>(
+    /// For values that can be copied: a record whose key is known is not moved, it is read where it lies.
+    fn combine_in_place<V: Clone, C>(
         &mut self,
         records: &mut Vec<(K, V)>,
         create: impl Fn(V) -> C,
@@ -88,76 +79,62 @@ impl<K: Hash + Eq, S> Table<K, S> {
     ) where
         S: Slot<C>,
     {
-        let candidates = std::mem::take(&mut self.candidates);
-        for ((key, value), candidate) in records.drain(..).zip(&candidates) {
-            match self.entries.get_mut(*candidate as usize) {
-                Some((known, slot)) if *known == key => slot.update(|combined| merge(combined, value)),
-                _ => self.combine_one(key, value, &create, &merge),
+        // Records of new keys are swapped to the front. No key is new in one record of a chunk and known in another,
+        // so that the values of a key keep their order.
+        let mut new = 0;
+        for i in 0..records.len() {
+            let (key, value) = &records[i];
+            match self.find(half(&self.hasher, key), key) {
+                Ok(position) => self.entries[position].1.update(|combined| merge(combined, value.clone())),
+                Err(_) => {
+                    records.swap(new, i);
+                    new += 1;
+                }
             }
         }
-        self.candidates = candidates;
+        let new = records.drain(..).take(new);
+        new.for_each(|(key, value)| self.combine_one(key, value, &create, &merge));
     }
 
-    /// Values are copied; the records stay where they are, and only those of new keys are moved.
-    fn combine_copied<V: Clone, C>(
-        &mut self,
-        records: &mut Vec<(K, V)>,
-        create: impl Fn(V) -> C,
-        merge: impl Fn(C, V) -> C,
-    ) where
-        S: Slot<C>,
-    {
-        self.late.clear();
-        for (at, ((key, value), candidate)) in records.iter().zip(&self.candidates).enumerate() {
-            match self.entries.get_mut(*candidate as usize) {
-                Some((known, slot)) if known == key => slot.update(|combined| merge(combined, value.clone())),
-                _ => self.late.push(at),
-            }
-        }
-        // Taken from the end on, so that a hole is filled with a record that is done with.
-        let mut late: Vec<_> = self.late.iter().rev().map(|at| records.swap_remove(*at)).collect();
-        records.clear();
-        while let Some((key, value)) = late.pop() {
-            self.combine_one(key, value, &create, &merge);
-        }
-    }
-
-    fn look_up<V>(&mut self, records: &[(K, V)]) {
-        let mask = self.mask();
-        self.candidates.clear();
-        self.candidates.extend(records.iter().map(|(key, _)| {
-            let hash = half(&self.hasher, key);
-            let slot = self.index[(hash & mask) as usize];
-            if (slot ^ hash) & !mask == 0 { slot & mask } else { EMPTY }
-        }));
-    }
-
-    /// Looks further than the first index slot, and makes an entry if there is none.
     #[inline(never)]
     fn combine_one<V, C>(&mut self, key: K, value: V, create: impl Fn(V) -> C, merge: impl Fn(C, V) -> C)
     where
         S: Slot<C>,
     {
-        let (mask, hash) = (self.mask(), half(&self.hasher, &key));
+        let hash = half(&self.hasher, &key);
+        match self.find(hash, &key) {
+            Ok(position) => self.entries[position].1.update(|combined| merge(combined, value)),
+            Err(at) => self.insert(at, hash, (key, S::new(create(value)))),
+        }
+    }
+
+    /// The position of the key's entry, or the place in the index where it would be entered.
+    #[inline(always)]
+    fn find(&self, hash: u32, key: &K) -> Result<usize, usize> {
+        let mask = self.mask();
         let mut at = hash & mask;
         loop {
             let slot = self.index[at as usize];
-            if slot == EMPTY {
-                break;
+            if (slot ^ hash) & !mask == 0
+                && self.entries.get((slot & mask) as usize).is_some_and(|(known, _)| known == key)
+            {
+                return Ok((slot & mask) as usize);
             }
-            if (slot ^ hash) & !mask == 0 {
-                let (known, combined) = &mut self.entries[(slot & mask) as usize];
-                if *known == key {
-                    return combined.update(|combined| merge(combined, value));
-                }
+            if slot == EMPTY {
+                return Err(at as usize);
             }
             at = (at + 1) & mask;
         }
-        self.index[at as usize] = (hash & !mask) | self.entries.len() as u32;
-        self.entries.push((key, S::new(create(value))));
+    }
+
+    fn insert(&mut self, at: usize, hash: u32, entry: (K, S)) {
+        self.index[at] = (hash & !self.mask()) | self.entries.len() as u32;
+        self.entries.push(entry);
         self.hashes.push(hash);
         if self.entries.len() >= self.index.len() / 4 * 3 {
-            self.index = vec![EMPTY; self.index.len() * 2];
+            let slots = self.index.len() * if self.index.len() < FAST_GROWTH_SLOTS { 4 } else { 2 };
+            assert!(slots as u64 <= 1 << 32, "a task meets less than 3 billion different keys");
+            self.index = vec![EMPTY; slots];
             self.fill_index();
         }
     }
@@ -174,8 +151,9 @@ impl<K: Hash + Eq, S> Table<K, S> {
         }
     }
 
+    #[inline(always)]
     fn mask(&self) -> u32 {
-        u32::try_from(self.index.len() - 1).expect("a task meets less than 3 billion different keys")
+        (self.index.len() - 1) as u32
     }
 
     /// The entries in order of their first appearance.
@@ -203,6 +181,11 @@ impl<K: Hash + Eq, S> Table<K, S> {
         }
         parcels
     }
+}
+
+/// An index for `keys` keys, a quarter of it free.
+fn empty_index(keys: usize) -> Vec<u32> {
+    vec![EMPTY; (keys.max(32) + keys / 3 + 1).next_power_of_two()]
 }
 
 #[inline(always)]
