@@ -85,7 +85,7 @@ impl<T: Data> Partitions<T> for Cache<T> {
 }
 
 /// The stretches of `wanted` that are not kept.
-fn missing<T>(kept: &[Mutex<Option<T>>], wanted: Range<usize>) -> Vec<Range<usize>> {
+pub(crate) fn missing<T>(kept: &[Mutex<Option<T>>], wanted: Range<usize>) -> Vec<Range<usize>> {
     let mut missing: Vec<Range<usize>> = Vec::new();
     for partition in wanted.filter(|p| kept[*p].lock().is_none()) {
         match missing.last_mut() {

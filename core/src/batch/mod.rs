@@ -16,6 +16,7 @@ mod filter;
 mod flat_map;
 mod gather;
 mod items;
+mod join;
 mod keyed;
 mod map;
 mod map_partitions;
@@ -23,7 +24,9 @@ mod pair;
 mod partitions;
 mod read;
 mod run;
+mod scatter;
 mod shuffle;
+mod split_err;
 mod try_map;
 mod union;
 

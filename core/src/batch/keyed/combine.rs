@@ -34,6 +34,22 @@ impl<A, M, B> Combiner<A, M, B> {
     }
 }
 
+impl Combiner<(), (), ()> {
+    /// Everything is merged by `f`, and a first value stays as it is.
+    pub(crate) fn reduce<V, F>(
+        f: F,
+        site: Site,
+    ) -> Arc<Combiner<impl Fn(V) -> V, impl Fn(V, V) -> V, impl Fn(V, V) -> V>>
+    where
+        V: Data,
+        F: Fn(V, V) -> V + Send + Sync + 'static,
+    {
+        let f = Arc::new(f);
+        let merge_value = Arc::clone(&f);
+        Combiner::new(|value| value, move |a, b| merge_value(a, b), move |a, b| f(a, b), site)
+    }
+}
+
 impl<K: Data + Hash + Eq, V: Data> Batch<(K, V)> {
     /// Combines into `partitions` partitions, or into the context's number.
     pub(crate) fn combine_at<C, A, M, B>(

@@ -37,6 +37,12 @@ pub(super) struct Taken<C>(Option<C>);
 
 const TAKEN: &str = "the value is out only while it is updated";
 
+impl<C> Taken<C> {
+    pub(super) fn value(&self) -> &C {
+        self.0.as_ref().expect(TAKEN)
+    }
+}
+
 impl<C> Slot<C> for Taken<C> {
     #[inline(always)]
     fn new(value: C) -> Self {

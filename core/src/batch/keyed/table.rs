@@ -53,6 +53,10 @@ impl<K: Hash + Eq, S> Table<K, S> {
         self.entries.len()
     }
 
+    pub(super) fn get(&self, key: &K) -> Option<&S> {
+        self.find(half(&self.hasher, key), key).ok().map(|position| &self.entries[position].1)
+    }
+
     /// Takes all records out of `records`: the first value of a key becomes `create` of it, each further one is merged
     /// into what is there, in the order of the records.
     pub(super) fn combine<V: Clone, C>(
