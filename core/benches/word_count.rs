@@ -74,7 +74,7 @@ fn operators(context: &BatchContext, blocks: Vec<Block<Text>>) -> Vec<(Text, u64
     counts.into_vec().expect("nothing fails")
 }
 
-fn count_plain<'t>(block: &'t Vec<u8>, counts: &mut Counts<&'t [u8]>) {
+fn count_plain<'t>(block: &'t [u8], counts: &mut Counts<&'t [u8]>) {
     for line in block.strip_suffix(b"\n").unwrap_or(block).split(|b| *b == b'\n') {
         for word in line.split(|b| *b == b' ') {
             *counts.entry(word).or_default() += 1;
@@ -82,7 +82,7 @@ fn count_plain<'t>(block: &'t Vec<u8>, counts: &mut Counts<&'t [u8]>) {
     }
 }
 
-fn count_memchr<'t>(block: &'t Vec<u8>, counts: &mut Counts<&'t [u8]>) {
+fn count_memchr<'t>(block: &'t [u8], counts: &mut Counts<&'t [u8]>) {
     let mut start = 0;
     for end in memchr::memchr2_iter(b' ', b'\n', block) {
         *counts.entry(&block[start..end]).or_default() += 1;
@@ -134,9 +134,9 @@ fn keys_with<K: Data + Hash + Eq + std::fmt::Debug>(
 fn by_hand<'t>(
     threads: usize,
     blocks: &'t [Vec<u8>],
-    count: impl Fn(&'t Vec<u8>, &mut Counts<&'t [u8]>) + Sync,
+    count: impl Fn(&'t [u8], &mut Counts<&'t [u8]>) + Sync,
 ) -> Counts<&'t [u8]> {
-    share(threads, blocks.iter().collect(), count)
+    share(threads, blocks.iter().map(Vec::as_slice).collect(), count)
 }
 
 fn by_hand_owned<K: Data + Hash + Eq>(

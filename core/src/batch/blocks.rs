@@ -58,10 +58,6 @@ impl BatchContext {
     /// # Ok::<(), batchmill::Error>(())
     /// ```
     #[track_caller]
-    #[expect(
-        clippy::wrong_self_convention,
-        reason = "the context makes the batch; it is not what is converted"
-    )]
     pub fn from_blocks<T: Data>(&self, blocks: Vec<Block<T>>) -> Batch<T> {
         Batch::from_node(self.clone(), Blocks::new(blocks, Site::here("from_blocks")))
     }

@@ -22,6 +22,8 @@ mod map;
 mod map_partitions;
 mod pair;
 mod partitions;
+#[cfg(test)]
+mod properties;
 mod read;
 mod run;
 mod scatter;

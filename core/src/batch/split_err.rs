@@ -35,8 +35,8 @@ impl<U: Data, E: Data> Batch<Result<U, E>> {
         let kept = (0..self.node.count()).map(|_| Mutex::new(None)).collect();
         let split = Arc::new(Split { parent: self.node, kept });
         let ok =
-            Side { split: Arc::clone(&split), take: |sides: &mut Sides<U, E>| &mut sides.ok, claimed: false };
-        let err = Side { split, take: |sides: &mut Sides<U, E>| &mut sides.err, claimed: false };
+            Side { split: Arc::clone(&split), find: |sides: &mut Sides<U, E>| &mut sides.ok, claimed: false };
+        let err = Side { split, find: |sides: &mut Sides<U, E>| &mut sides.err, claimed: false };
         (Batch::from_node(self.context.clone(), ok), Batch::from_node(self.context, err))
     }
 }
@@ -79,10 +79,13 @@ fn split<U, E>(records: &mut Reader<'_, Result<U, E>>) -> Result<Sides<U, E>, Fa
     Ok(Sides { ok: Some(Arc::new(ok)), err: Some(Arc::new(err)) })
 }
 
-/// One of the two batches: `take` says which.
+/// Finds one of the two sides.
+type Find<U, E, T> = fn(&mut Sides<U, E>) -> &mut Option<Arc<Vec<T>>>;
+
+/// One of the two batches: `find` says which.
 struct Side<U, E, T> {
     split: Arc<Split<U, E>>,
-    take: fn(&mut Sides<U, E>) -> &mut Option<Arc<Vec<T>>>,
+    find: Find<U, E, T>,
     claimed: bool,
 }
 
@@ -93,7 +96,7 @@ impl<U: Data, E: Data, T: Data> Partitions<T> for Side<U, E, T> {
 
     fn weight(&self, _: &Run, partition: usize) -> u64 {
         let mut sides = self.split.kept[partition].lock();
-        let side = sides.as_mut().and_then(|sides| (self.take)(sides).as_ref());
+        let side = sides.as_mut().and_then(|sides| (self.find)(sides).as_ref());
         side.map_or(0, |records| weight_of::<T>(records.len()))
     }
 
@@ -103,7 +106,7 @@ impl<U: Data, E: Data, T: Data> Partitions<T> for Side<U, E, T> {
 
     fn open(&self, _: &Run, partition: usize) -> Result<Box<dyn Chunks<T>>, Fault> {
         let mut sides = self.split.kept[partition].lock();
-        let side = (self.take)(sides.as_mut().expect("a partition is opened after it was prepared"));
+        let side = (self.find)(sides.as_mut().expect("a partition is opened after it was prepared"));
         let records = if self.claimed { side.take() } else { side.clone() };
         Ok(open_shared(records.expect("a claimed batch runs once")))
     }

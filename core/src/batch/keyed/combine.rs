@@ -36,6 +36,7 @@ impl<A, M, B> Combiner<A, M, B> {
 
 impl Combiner<(), (), ()> {
     /// Everything is merged by `f`, and a first value stays as it is.
+    #[expect(clippy::type_complexity, reason = "closures have no shorter names")]
     pub(crate) fn reduce<V, F>(
         f: F,
         site: Site,
