@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use batchmill::text::TextLines;
-use batchmill::{BatchContext, Block, ByteBlock, Data, RayonPool, Text};
+use batchmill::{BatchContext, Block, ByteBlock, Data, RayonExecutor, Text};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -41,7 +41,7 @@ fn main() {
 
 /// The ratio to the plain loop.
 fn words_with(threads: usize, blocks: &[Vec<u8>], words: usize) -> f64 {
-    let (_pool, context) = context(threads);
+    let context = context(threads);
     let truth = by_hand(1, blocks, count_plain);
     let check = |result: Vec<(Text, u64)>| {
         assert_eq!(result.len(), truth.len());
@@ -97,7 +97,7 @@ fn keys_with<K: Data + Hash + Eq + std::fmt::Debug>(
     n: usize,
     key: impl Fn(u64) -> K,
 ) {
-    let (_pool, context) = context(threads);
+    let context = context(threads);
     let zipf = corpus::Zipf::new(corpus::WORDS);
     let mut rng = corpus::Rng::new(3);
     let keys: Vec<K> = (0..n).map(|_| key(zipf.draw(&mut rng) as u64)).collect();
@@ -169,13 +169,12 @@ fn share<P: Send, K: Hash + Eq + Send>(
     counts
 }
 
-fn context(threads: usize) -> (Option<RayonPool>, BatchContext) {
+fn context(threads: usize) -> BatchContext {
     if threads == 1 {
-        return (None, BatchContext::sequential());
+        return BatchContext::sequential();
     }
-    let pool = RayonPool::start("bench", threads).expect("threads can be started");
-    let context = BatchContext::new(pool.executor());
-    (Some(pool), context)
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be started");
+    BatchContext::new(Arc::new(RayonExecutor::on(Arc::new(pool))))
 }
 
 /// About a mebibyte each, ending at line ends, as a receiver seals them.

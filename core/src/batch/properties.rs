@@ -136,8 +136,9 @@ fn contexts() -> Vec<BatchContext> {
 #[cfg(feature = "rayon")]
 fn rayon_executor() -> Arc<dyn Executor> {
     use std::sync::OnceLock;
-    static POOL: OnceLock<crate::RayonPool> = OnceLock::new();
-    POOL.get_or_init(|| crate::RayonPool::start("properties", 3).unwrap()).executor()
+    static POOL: OnceLock<Arc<rayon::ThreadPool>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| Arc::new(rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap()));
+    Arc::new(crate::RayonExecutor::on(Arc::clone(pool)))
 }
 
 /// A thread per task, so that tasks really run in any order.
