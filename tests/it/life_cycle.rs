@@ -71,7 +71,9 @@ fn a_start_that_fails_leaves_no_thread() {
     for _ in 0..100 {
         let ssc = builder("lc-nout").workers(4).build().unwrap();
         let _ = all_kinds(&ssc);
+        let stop = ssc.stop_handle();
         assert!(matches!(ssc.start(), Err(Error::Build(_))));
+        assert!(stop.is_stopped());
     }
     assert_no_threads("lc-nout");
 }
@@ -303,7 +305,7 @@ fn two_contexts_run_side_by_side_and_stop_apart() {
 
 #[test]
 fn a_graceful_stop_processes_everything_that_was_stored() {
-    for round in 0..100 {
+    for round in 0..300 {
         let ssc = StreamingContext::builder()
             .name("lc-all")
             .batch_interval(if round % 2 == 0 { MS } else { Duration::from_secs(3_600) })
@@ -323,7 +325,7 @@ fn a_graceful_stop_processes_everything_that_was_stored() {
         });
         // A second receiver only tells that the first has come far enough for this round.
         let watch = FnReceiver("watch", move |handle: &batchmill::ReceiverHandle<u64>| {
-            while total.load(Ordering::Relaxed) < round * 50 && !handle.is_stopped() {
+            while total.load(Ordering::Relaxed) < round % 50 * 100 && !handle.is_stopped() {
                 std::thread::yield_now();
             }
             arrived.pass();
@@ -367,4 +369,19 @@ fn inputs_are_told_of_every_batch_and_then_stopped() {
     let completed = asked.iter().filter(|asked| matches!(asked, Asked::Completed(..))).count();
     assert_eq!(planned, completed, "{asked:?}");
     assert_no_threads("lc-told");
+}
+
+#[test]
+fn a_name_that_no_thread_can_have_is_made_one_that_it_can() {
+    let ssc = builder("lc-\0name").build().unwrap();
+    let (tell, told) = mpsc::channel();
+    let named = FnReceiver("a\0b", move |_: &batchmill::ReceiverHandle<u64>| {
+        tell.send(std::thread::current().name().map(str::to_owned)).unwrap();
+        Ok(())
+    });
+    ssc.receiver_stream(named).for_each_batch(|_| ());
+    let running = ssc.start().unwrap();
+    assert_eq!(told.recv_timeout(DEADLINE).unwrap().as_deref(), Some("lc-?name-receiver-a?b-0"));
+    running.stop().unwrap();
+    assert_no_threads("lc-?name");
 }
