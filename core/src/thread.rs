@@ -45,6 +45,9 @@ impl NamedThread {
         name: String,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
+        // No system has a thread name with a zero byte, and the standard library panics on one; a receiver's name may
+        // come from a user's address.
+        let name = name.replace('\0', "?");
         let (working, done) = channel::bounded::<()>(0);
         let body = move || {
             let _working = working;

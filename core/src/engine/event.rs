@@ -85,7 +85,7 @@ pub(crate) enum Action {
     Complete { batch: BatchSeq, outcome: Outcome, ranges: Vec<TakenRange> },
     /// The error of the last failed event is what the context stops with.
     Fatal,
-    /// Tell the receivers to stop.
+    /// Tell the receivers to stop; from now on they can store nothing.
     StopReceivers,
     /// Call `stop` of the blocking inputs; answer with [`Event::InputsStopped`].
     StopInputs,

@@ -332,12 +332,14 @@ impl Engine {
         out.push(Action::Cut { batch, time, previous });
     }
 
-    /// A graceful stop cuts once more when the receivers have ended; any other lets go of what has not begun.
+    /// A graceful stop cuts once more; any other lets go of what has not begun. The cut does not wait for the receivers:
+    /// from [`Action::StopReceivers`] on they can store nothing, and one that does not come back must not cost what is
+    /// stored.
     fn advance_stop(&mut self, graceful: bool, last_cut: bool, out: &mut Vec<Action>) {
         if !graceful {
             return self.abandon_waiting(out);
         }
-        if !last_cut && self.receivers.all_ended() && !self.batches.is_taking() {
+        if !last_cut && !self.batches.is_taking() {
             let ticks = self.ticks.as_mut().expect("an engine that stops has run");
             let time = ticks.take_early();
             self.cut(time, out);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel as channel;
 
 use super::ThreadList;
-use super::workers::{Ask, Job, Message, Report, run_receiver, run_stop};
+use super::workers::{Ask, Job, Message, Report, run_hooks, run_receiver, watch_stop};
 use crate::Outcome;
 use crate::clock::RealDeadline;
 use crate::config::Config;
@@ -215,13 +215,24 @@ impl EngineThread {
             receiver.control().stop();
             hooks.extend(receiver.signal().raise());
         }
+        if !hooks.is_empty() {
+            self.spawn_for_stop("on-stop", move || run_hooks(hooks));
+        }
         let control = Arc::clone(&self.control);
-        let work = move || run_stop(hooks, &control, deadline);
-        match NamedThread::spawn(self.id, format!("{}-stop", self.config.name), work) {
-            Ok(thread) => self.threads.lock().push(thread),
+        if !self.spawn_for_stop("stop", move || watch_stop(&control, deadline)) {
+            self.control.request_abandon();
+        }
+    }
+
+    fn spawn_for_stop(&self, role: &str, work: impl FnOnce() + Send + 'static) -> bool {
+        match NamedThread::spawn(self.id, format!("{}-{role}", self.config.name), work) {
+            Ok(thread) => {
+                self.threads.lock().push(thread);
+                true
+            }
             Err(error) => {
-                log::error!("{error}; stopping without waiting for anybody");
-                self.control.request_abandon();
+                log::error!("{error}; stopping without waiting for everybody");
+                false
             }
         }
     }

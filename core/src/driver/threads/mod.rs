@@ -60,9 +60,11 @@ pub(crate) fn start(
         #[cfg(feature = "rayon")]
         pool: None,
     };
-    let executor = running.executor(config)?;
-    let parts = Parts::new(config, graph, &bus, executor, config.hash_seed)?;
-    if let Err(error) = running.spawn_all(config, parts) {
+    let spawned = running.executor(config).and_then(|executor| {
+        let parts = Parts::new(config, graph, &bus, executor, config.hash_seed)?;
+        running.spawn_all(config, parts)
+    });
+    if let Err(error) = spawned {
         // The threads that were started end with their mailboxes.
         control.set_ended(Ended { error: Some(error.clone()), ..Ended::default() });
         bus.close();

@@ -97,18 +97,18 @@ pub(super) fn run_receiver(input: InputId, receiver: &dyn ReceiverSource, report
     report.send(Message::ReceiverEnded { input, result, stored });
 }
 
-/// The stop of a context: runs the ways out that receivers registered, then waits for the end and, if that has not
-/// come in time, tells the engine to end alone.
-pub(super) fn run_stop(
-    hooks: Vec<Box<dyn FnOnce() + Send>>,
-    control: &Control,
-    deadline: crate::clock::RealDeadline,
-) {
+/// Runs the ways out that receivers registered. On a thread of its own: one that does not come back must not keep the
+/// stop from ending at its deadline.
+pub(super) fn run_hooks(hooks: Vec<Box<dyn FnOnce() + Send>>) {
     for hook in hooks {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(hook)).is_err() {
             log::error!("a receiver's on_stop panicked");
         }
     }
+}
+
+/// Waits for the end of a context that stops and, if that has not come in time, tells the engine to end alone.
+pub(super) fn watch_stop(control: &Control, deadline: crate::clock::RealDeadline) {
     if control.wait_ended(Some(deadline)).is_none() {
         control.request_abandon();
     }
