@@ -4,6 +4,8 @@
 //! The time is the one the engine itself reports: scheduling delay plus processing delay, from the moment the batch is
 //! cut on the timer thread to the moment its last output has returned on the job thread.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

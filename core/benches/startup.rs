@@ -1,6 +1,8 @@
 //! From the start of the process to the first batch armed: inputs started, threads running, the timer set. Runs itself
 //! as a child process many times; the last line is the median in milliseconds.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_thread_that_does_not_come_back_is_named_at_the_deadline() {
         let (hold, held) = channel::bounded::<()>(0);
-        let work = move || drop(held.recv());
+        let work = move || assert!(held.recv().is_err(), "nothing is sent");
         let thread = NamedThread::spawn(ContextId::next(), "stuck".to_owned(), work).unwrap();
         assert_eq!(thread.join_by(RealDeadline::after(Duration::from_millis(1))), Err("stuck".to_owned()));
         drop(hold);

@@ -42,7 +42,7 @@ use crate::{BatchTime, Data};
 pub use blocks::Block;
 pub use chunks::Records;
 pub use context::BatchContext;
-pub(crate) use keyed::Combiner;
+pub(crate) use keyed::{Combiner, grouping};
 pub use try_map::Failed;
 
 /// The records of one batch time, in partitions, computed when they are asked for.

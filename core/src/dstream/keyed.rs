@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::DStream;
 use crate::Data;
-use crate::batch::Combiner;
+use crate::batch::{Combiner, grouping};
 use crate::error::Site;
 
 impl<'c, K: Data + Hash + Eq, V: Data> DStream<'c, (K, V)> {
@@ -28,7 +28,7 @@ impl<'c, K: Data + Hash + Eq, V: Data> DStream<'c, (K, V)> {
     /// ```
     #[doc(alias = "reduceByKey")]
     #[track_caller]
-    pub fn reduce_by_key(self, f: impl Fn(V, V) -> V + Clone + Send + Sync + 'static) -> Self {
+    pub fn reduce_by_key(self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Self {
         self.reduce_at(Site::here("reduce_by_key"), None, f)
     }
 
@@ -37,7 +37,7 @@ impl<'c, K: Data + Hash + Eq, V: Data> DStream<'c, (K, V)> {
     pub fn reduce_by_key_into(
         self,
         partitions: usize,
-        f: impl Fn(V, V) -> V + Clone + Send + Sync + 'static,
+        f: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> Self {
         self.reduce_at(Site::here("reduce_by_key_into"), Some(partitions), f)
     }
@@ -46,9 +46,9 @@ impl<'c, K: Data + Hash + Eq, V: Data> DStream<'c, (K, V)> {
         self,
         site: Site,
         partitions: Option<usize>,
-        f: impl Fn(V, V) -> V + Clone + Send + Sync + 'static,
+        f: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> Self {
-        let combiner = Combiner::new(|value| value, f.clone(), f, site);
+        let combiner = Combiner::reduce(f, site);
         self.derive(site, move |batch| batch.combine_at(Arc::clone(&combiner), partitions))
     }
 
@@ -57,13 +57,18 @@ impl<'c, K: Data + Hash + Eq, V: Data> DStream<'c, (K, V)> {
     #[doc(alias = "groupByKey")]
     #[track_caller]
     pub fn group_by_key(self) -> DStream<'c, (K, Vec<V>)> {
-        self.combine_at(Site::here("group_by_key"), None, |v| vec![v], push, append)
+        self.group_at(Site::here("group_by_key"), None)
     }
 
     /// As [`group_by_key`](Self::group_by_key), into `partitions` partitions; 0 counts as 1.
     #[track_caller]
     pub fn group_by_key_into(self, partitions: usize) -> DStream<'c, (K, Vec<V>)> {
-        self.combine_at(Site::here("group_by_key_into"), Some(partitions), |v| vec![v], push, append)
+        self.group_at(Site::here("group_by_key_into"), Some(partitions))
+    }
+
+    fn group_at(self, site: Site, partitions: Option<usize>) -> DStream<'c, (K, Vec<V>)> {
+        let combiner = grouping(site);
+        self.derive(site, move |batch| batch.combine_at(Arc::clone(&combiner), partitions))
     }
 
     /// One record for each key of the batch: `create` makes a combination of the first value of a key in a partition,
@@ -110,21 +115,17 @@ impl<'c, T: Data + Hash + Eq> DStream<'c, T> {
     #[doc(alias = "countByValue")]
     #[track_caller]
     pub fn count_by_value(self) -> DStream<'c, (T, u64)> {
-        let site = Site::here("count_by_value");
-        let combiner = Combiner::new(|n: u64| n, |a, b| a + b, |a, b| a + b, site);
-        let one = Arc::new(|record: T| (record, 1));
-        self.derive(site, move |batch| {
-            batch.map_at(Arc::clone(&one), site).combine_at(Arc::clone(&combiner), None)
-        })
+        self.count_at(Site::here("count_by_value"), None)
     }
-}
 
-fn push<V>(mut values: Vec<V>, value: V) -> Vec<V> {
-    values.push(value);
-    values
-}
+    /// As [`count_by_value`](Self::count_by_value), into `partitions` partitions; 0 counts as 1.
+    #[track_caller]
+    pub fn count_by_value_into(self, partitions: usize) -> DStream<'c, (T, u64)> {
+        self.count_at(Site::here("count_by_value_into"), Some(partitions))
+    }
 
-fn append<V>(mut values: Vec<V>, mut more: Vec<V>) -> Vec<V> {
-    values.append(&mut more);
-    values
+    fn count_at(self, site: Site, partitions: Option<usize>) -> DStream<'c, (T, u64)> {
+        let combiner = Combiner::reduce(|a, b| a + b, site);
+        self.derive(site, move |batch| batch.with_ones(site).combine_at(Arc::clone(&combiner), partitions))
+    }
 }

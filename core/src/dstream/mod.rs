@@ -11,6 +11,7 @@ mod narrow;
 mod output;
 mod pair;
 mod print;
+mod shuffle;
 mod split;
 
 use std::fmt;

@@ -36,7 +36,6 @@ impl<'c, T: Data> DStream<'c, T> {
     }
 }
 
-#[cfg(any())]
 impl<'c, T: Data, E: Data> DStream<'c, Result<T, E>> {
     /// The good records and the bad ones as two streams. Each record is moved once, in one pass over the batch.
     #[track_caller]

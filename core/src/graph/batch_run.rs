@@ -78,7 +78,6 @@ impl<'a> BatchRun<'a> {
         Ok(batch.clone())
     }
 
-    #[cfg(any())]
     /// The two halves of a split, which is done once for the batch.
     pub(crate) fn split<T: Data, E: Data>(
         &mut self,

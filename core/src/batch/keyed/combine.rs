@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::groups;
 use super::slot::{Plain, Slot, Taken};
 use super::table::Table;
 use crate::batch::chunks::{Chunks, FromIter, Reader};
@@ -49,6 +50,14 @@ impl Combiner<(), (), ()> {
         let merge_value = Arc::clone(&f);
         Combiner::new(|value| value, move |a, b| merge_value(a, b), move |a, b| f(a, b), site)
     }
+}
+
+/// What [`grouping`] makes.
+type Grouping<V> = Combiner<fn(V) -> Vec<V>, fn(Vec<V>, V) -> Vec<V>, fn(Vec<V>, Vec<V>) -> Vec<V>>;
+
+/// All values of a key, in a vector.
+pub(crate) fn grouping<V>(site: Site) -> Arc<Grouping<V>> {
+    Combiner::new(groups::one, groups::pushed, groups::joined, site)
 }
 
 impl<K: Data + Hash + Eq, V: Data> Batch<(K, V)> {

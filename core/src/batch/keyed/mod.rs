@@ -10,7 +10,7 @@ use std::hash::Hash;
 
 use crate::{Batch, Data, Site};
 
-pub(crate) use combine::Combiner;
+pub(crate) use combine::{Combiner, grouping};
 pub(crate) use groups::{Groups, group};
 
 impl<K: Data + Hash + Eq, V: Data> Batch<(K, V)> {
@@ -107,7 +107,7 @@ impl<K: Data + Hash + Eq, V: Data> Batch<(K, V)> {
     }
 
     pub(crate) fn group_by_key_at(self, partitions: Option<usize>, site: Site) -> Batch<(K, Vec<V>)> {
-        self.combine_at(Combiner::new(groups::one, groups::pushed, groups::joined, site), partitions)
+        self.combine_at(grouping(site), partitions)
     }
 }
 
@@ -134,7 +134,11 @@ impl<T: Data + Hash + Eq> Batch<T> {
     }
 
     pub(crate) fn count_by_value_at(self, partitions: Option<usize>, site: Site) -> Batch<(T, u64)> {
-        let ones = self.per_chunk(site, |input, out| out.extend(input.drain(..).map(|record| (record, 1))));
-        ones.combine_at(Combiner::reduce(|a, b| a + b, site), partitions)
+        self.with_ones(site).combine_at(Combiner::reduce(|a, b| a + b, site), partitions)
+    }
+
+    /// Each record with the number 1.
+    pub(crate) fn with_ones(self, site: Site) -> Batch<(T, u64)> {
+        self.per_chunk(site, |input, out| out.extend(input.drain(..).map(|record| (record, 1))))
     }
 }
