@@ -68,7 +68,7 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How many batches may wait for the one that runs. Default 2. While so many wait no batch is cut, and the
+    /// How many batches may wait for the one that runs, up to 4,096. Default 2. While so many wait no batch is cut, and the
     /// ticks that pass are treated as [`missed_ticks`](Self::missed_ticks) says.
     pub fn max_pending_batches(mut self, batches: usize) -> Self {
         self.config.max_pending_batches = batches;
@@ -107,7 +107,7 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How many threads compute. Default: one for every core. With 1, tasks run on the job thread.
+    /// How many threads compute, up to 4,096. Default: one for every core. With 1, tasks run on the job thread.
     pub fn workers(mut self, workers: usize) -> Self {
         self.config.workers = workers;
         self
@@ -119,7 +119,7 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How many partitions keyed operators have where they are not told. Default: as many as tasks run at once.
+    /// How many partitions keyed operators have where they are not told, up to 65,536. Default: as many as tasks run at once.
     pub fn default_partitions(mut self, partitions: usize) -> Self {
         self.config.default_partitions = Some(partitions);
         self

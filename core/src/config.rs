@@ -154,10 +154,12 @@ impl Config {
         positive("block_bytes", self.block_bytes)?;
         positive("max_unprocessed_bytes", self.max_unprocessed_bytes)?;
         positive("max_pending_batches", self.max_pending_batches)?;
+        at_most("max_pending_batches", self.max_pending_batches, 4096)?;
         positive("workers", self.workers)?;
         at_most("workers", self.workers, 4096)?;
         if let Some(n) = self.default_partitions {
             positive("default_partitions", n)?;
+            at_most("default_partitions", n, 1 << 16)?;
         }
         if self.receiver_max_rate == Some(0) {
             return Err(invalid(

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::engine::{Engine, EngineConfig};
 use crate::error::Error;
 use crate::executor::Executor;
-use crate::graph::{GraphBuilder, InputSource};
+use crate::graph::{GraphBuilder, InputSource, Reruns};
 use crate::input::PlanLimits;
 use crate::listener::ListenerBus;
 
@@ -51,8 +51,7 @@ impl Parts {
         executor: Arc<dyn Executor>,
         hash_seed: Option<u64>,
     ) -> Result<Self, Error> {
-        let single_run = config.error_policy.retries == 0;
-        let (graph, inputs) = graph.build(single_run)?;
+        let (graph, inputs) = graph.build(Reruns::under(config.error_policy))?;
         let mut context = BatchContext::new(executor);
         if let Some(seed) = hash_seed {
             context = context.with_hash_seed(seed);

@@ -11,6 +11,9 @@ use crate::clock::Mono;
 pub(super) enum Stage {
     /// Its blocks are being taken.
     Taking,
+    /// It waits until the blocking inputs are planned for the batch before it: what one batch could not be given
+    /// must not go to a later one first.
+    Unplanned,
     /// Its blocking inputs are being planned, for the n-th time.
     Planning { attempt: u32 },
     /// An input could not be planned and is asked again later.
@@ -45,7 +48,9 @@ impl BatchState {
     pub(super) fn wakes_at(&self) -> Option<Mono> {
         match self.stage {
             Stage::PlanBackoff { until, .. } | Stage::JobBackoff { until, .. } => Some(until),
-            Stage::Taking | Stage::Planning { .. } | Stage::Ready | Stage::Job { .. } => None,
+            Stage::Taking | Stage::Unplanned | Stage::Planning { .. } | Stage::Ready | Stage::Job { .. } => {
+                None
+            }
         }
     }
 }
@@ -74,6 +79,11 @@ impl Batches {
             abandoned: false,
         });
         (seq, previous)
+    }
+
+    /// The batch whose turn it is to be planned: the first that is not, unless it is being taken.
+    pub(super) fn next_to_plan(&mut self) -> Option<&mut BatchState> {
+        self.queue.iter_mut().find(|batch| batch.stage != Stage::Ready && !batch.is_running())
     }
 
     pub(super) fn get_mut(&mut self, seq: BatchSeq) -> Option<&mut BatchState> {

@@ -97,7 +97,7 @@ impl Engine {
             Event::Start => self.start(now, out),
             Event::InputsStarted { ok } => self.inputs_started(now, ok, out),
             Event::Wake => {}
-            Event::Taken { batch, ranges } => self.taken(batch, ranges, out),
+            Event::Taken { batch, ranges } => self.taken(batch, ranges),
             Event::Planned { batch, ok } => self.planned(now, batch, ok, out),
             Event::JobDone { batch, output, ok } => self.job_done(now, batch, output, ok, out),
             Event::ReceiverEnded { input, failed, stored } => {
@@ -171,7 +171,7 @@ impl Engine {
         }
     }
 
-    fn taken(&mut self, seq: BatchSeq, ranges: Vec<TakenRange>, out: &mut Vec<Action>) {
+    fn taken(&mut self, seq: BatchSeq, ranges: Vec<TakenRange>) {
         for range in &ranges {
             let untaken = &mut self.untaken[range.input];
             assert_eq!(*untaken, range.ids.start, "blocks of input {} are taken in order", range.input);
@@ -180,12 +180,7 @@ impl Engine {
         let has_blocking = self.has_inputs(InputClass::Blocking);
         let Some(batch) = self.batches.get_mut(seq) else { return };
         batch.ranges = ranges;
-        if has_blocking {
-            batch.stage = Stage::Planning { attempt: 1 };
-            out.push(Action::Plan { batch: seq, time: batch.time });
-        } else {
-            batch.stage = Stage::Ready;
-        }
+        batch.stage = if has_blocking { Stage::Unplanned } else { Stage::Ready };
     }
 
     fn planned(&mut self, now: Now, seq: BatchSeq, ok: bool, out: &mut Vec<Action>) {
@@ -356,7 +351,7 @@ impl Engine {
             let outcome = match front.stage {
                 Stage::JobBackoff { .. } => Outcome::Failed,
                 Stage::Ready | Stage::PlanBackoff { .. } if front.failed => Outcome::Failed,
-                Stage::Ready | Stage::PlanBackoff { .. } => Outcome::Abandoned,
+                Stage::Ready | Stage::Unplanned | Stage::PlanBackoff { .. } => Outcome::Abandoned,
                 // Their answers are on the way.
                 Stage::Taking | Stage::Planning { .. } | Stage::Job { .. } => return,
             };
@@ -366,12 +361,15 @@ impl Engine {
 
     /// Plans and runs what is due.
     fn advance_batches(&mut self, now: Now, out: &mut Vec<Action>) {
-        for batch in self.batches.iter_mut() {
-            if let Stage::PlanBackoff { attempt, until } = batch.stage {
-                if until <= now.mono {
-                    batch.stage = Stage::Planning { attempt: attempt + 1 };
-                    out.push(Action::Plan { batch: batch.seq, time: batch.time });
-                }
+        if let Some(batch) = self.batches.next_to_plan().filter(|batch| !batch.abandoned) {
+            let attempt = match batch.stage {
+                Stage::Unplanned => Some(1),
+                Stage::PlanBackoff { attempt, until } if until <= now.mono => Some(attempt + 1),
+                _ => None,
+            };
+            if let Some(attempt) = attempt {
+                batch.stage = Stage::Planning { attempt };
+                out.push(Action::Plan { batch: batch.seq, time: batch.time });
             }
         }
         // A batch without outputs completes at once, and then the next one's turn has come.

@@ -290,6 +290,32 @@ fn an_input_that_cannot_plan_is_asked_again_or_left_out() {
 }
 
 #[test]
+fn a_batch_is_planned_after_the_one_before_it_whatever_that_takes() {
+    let mut settings = config(&[InputClass::Blocking]);
+    settings.policy = ErrorPolicy::retry(1).backoff(SECOND * 3, SECOND * 3);
+    let mut h = Harness::started(settings);
+    h.answer(0, true);
+    h.advance(SECOND);
+    h.advance(SECOND);
+    h.answer(0, false);
+    h.advance(SECOND);
+    assert_eq!(h.cuts(), [11_000, 12_000]);
+    assert!(
+        h.open.is_empty(),
+        "the first batch waits for its second attempt, the second batch for the first"
+    );
+    h.advance(SECOND * 2);
+    for _ in 0..2 {
+        h.answer(0, true);
+    }
+    let planned = h.log.iter().filter_map(|action| match action {
+        Action::Plan { time, .. } => Some(time.as_ms()),
+        _ => None,
+    });
+    assert_eq!(planned.take(3).collect::<Vec<_>>(), [11_000, 11_000, 12_000]);
+}
+
+#[test]
 fn open_blocks_are_sealed_between_cuts() {
     let mut h = Harness::started(config(&[InputClass::Receiver]));
     for _ in 0..10 {

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 
-use super::{BatchData, Graph, NodeId};
+use super::{BatchData, Graph, NodeId, Reruns};
 use crate::Data;
 use crate::batch::{Batch, BatchContext};
 use crate::engine::InputId;
@@ -44,11 +44,13 @@ pub(crate) struct BatchRun<'a> {
     graph: &'a Graph,
     data: &'a BatchData,
     memo: &'a mut Memo,
+    /// What is being computed has several readers.
+    shared: bool,
 }
 
 impl<'a> BatchRun<'a> {
     pub(super) fn new(graph: &'a Graph, data: &'a BatchData, memo: &'a mut Memo) -> Self {
-        Self { graph, data, memo }
+        Self { graph, data, memo, shared: false }
     }
 
     /// Makes batches of this batch's time.
@@ -65,12 +67,13 @@ impl<'a> BatchRun<'a> {
             return (graph.stream::<T>(id).compute)(self);
         }
         if !self.memo.kept.contains_key(&id) {
-            let batch = (graph.stream::<T>(id).compute)(self)?.cache();
+            let batch = self.for_several(|run| (graph.stream::<T>(id).compute)(run))?.cache();
             self.memo.kept.insert(id, Kept { value: Box::new(batch), asked: 0 });
         }
+        let consume = self.may_consume();
         let kept = self.memo.kept.get_mut(&id).expect("it was inserted above");
         kept.asked += 1;
-        if graph.single_run && kept.asked == readers {
+        if consume && kept.asked == readers {
             let kept = self.memo.kept.remove(&id).expect("it is there");
             return Ok(*kept.value.downcast().expect("a node keeps batches of its own type"));
         }
@@ -85,11 +88,11 @@ impl<'a> BatchRun<'a> {
         parent: NodeId,
     ) -> Result<(HandOut<'_, T>, HandOut<'_, E>), Error> {
         if !self.memo.kept.contains_key(&split) {
-            let (ok, err) = self.stream::<Result<T, E>>(parent)?.split_err();
+            let (ok, err) = self.for_several(|run| run.stream::<Result<T, E>>(parent))?.split_err();
             let halves: Halves<T, E> = (Some(ok), Some(err));
             self.memo.kept.insert(split, Kept { value: Box::new(halves), asked: 0 });
         }
-        let consume = self.graph.single_run;
+        let consume = self.may_consume();
         let kept = self.memo.kept.get_mut(&split).expect("it was inserted above");
         let (ok, err) = kept.value.downcast_mut::<Halves<T, E>>().expect("a split keeps its own halves");
         Ok((HandOut { kept: ok, consume }, HandOut { kept: err, consume }))
@@ -97,7 +100,24 @@ impl<'a> BatchRun<'a> {
 
     /// What an input gave to this batch; empty if it could not be planned.
     pub(super) fn input<T: Data>(&mut self, input: InputId) -> Result<Batch<T>, Error> {
-        let consume = self.graph.single_run;
+        let consume = self.may_consume();
         Ok(self.data.slots[input].lock().batch(consume).unwrap_or_else(|| self.data.context.empty()))
+    }
+
+    /// Computes something that several readers will be handed.
+    fn for_several<R>(&mut self, compute: impl FnOnce(&mut Self) -> R) -> R {
+        let before = std::mem::replace(&mut self.shared, true);
+        let result = compute(self);
+        self.shared = before;
+        result
+    }
+
+    /// Whether what is handed out now is asked for by nobody else, nor again.
+    fn may_consume(&self) -> bool {
+        match self.graph.reruns {
+            Reruns::Never => true,
+            Reruns::OtherReaders => !self.shared,
+            Reruns::Jobs => false,
+        }
     }
 }

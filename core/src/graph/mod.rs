@@ -17,6 +17,7 @@ pub(crate) use inputs::{
 
 use crate::Data;
 use crate::batch::Batch;
+use crate::config::{ErrorPolicy, OnFailure};
 use crate::engine::{InputId, OutputId};
 use crate::error::{BuildError, BuildErrors, Error, Site};
 
@@ -103,8 +104,8 @@ impl GraphBuilder {
 
     /// Checks the graph and freezes it; the inputs are handed over apart, for they live on other threads.
     ///
-    /// `single_run` says that no job is ever run twice, so that the last reader of a batch may consume it.
-    pub(crate) fn build(mut self, single_run: bool) -> Result<(Graph, Vec<InputSource>), Error> {
+    /// `reruns` says who may ask for the same batch again.
+    pub(crate) fn build(mut self, reruns: Reruns) -> Result<(Graph, Vec<InputSource>), Error> {
         if self.outputs.is_empty() {
             self.errors.push(BuildError::NoOutput);
         }
@@ -115,7 +116,7 @@ impl GraphBuilder {
         for node in self.nodes.iter().zip(&consumers).filter(|(node, n)| node.input.is_some() && **n == 0) {
             log::warn!("the input of {} is never used by an output", node.0.site);
         }
-        let graph = Graph { nodes: self.nodes, outputs: self.outputs, consumers, single_run };
+        let graph = Graph { nodes: self.nodes, outputs: self.outputs, consumers, reruns };
         Ok((graph, self.inputs))
     }
 
@@ -137,12 +138,33 @@ impl GraphBuilder {
     }
 }
 
+/// What is computed anew after a failure, which decides who may use up the records it is handed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reruns {
+    /// Nothing: the first failure ends the context.
+    Never,
+    /// A stream that failed for one reader, for its other readers; no job is run twice.
+    OtherReaders,
+    /// Jobs, from the inputs of their batch.
+    Jobs,
+}
+
+impl Reruns {
+    pub(crate) fn under(policy: ErrorPolicy) -> Self {
+        match (policy.retries, policy.on_failure) {
+            (0, OnFailure::Stop) => Self::Never,
+            (0, OnFailure::Continue) => Self::OtherReaders,
+            _ => Self::Jobs,
+        }
+    }
+}
+
 /// A frozen graph.
 pub(crate) struct Graph {
     nodes: Vec<Node>,
     outputs: Vec<Output>,
     consumers: Vec<usize>,
-    single_run: bool,
+    reruns: Reruns,
 }
 
 impl Graph {

@@ -1,0 +1,509 @@
+//! What fails in user code: panics and errors of operators and outputs, and what the error policy makes of them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use batchmill::{
+    Batch, BatchTime, DStream, Error, ErrorPolicy, Executor, ManualClock, Outcome, StreamingContext,
+    StreamingContextBuilder, StreamingListener, TaskError,
+};
+use batchmill_tests::{DEADLINE, Event, Recorder};
+
+use crate::sources::{Asked, FnReceiver, Numbers};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Batches of a millisecond, whose failed jobs run again a millisecond later.
+fn builder(policy: ErrorPolicy) -> StreamingContextBuilder {
+    StreamingContext::builder().name("errors").batch_interval(MS).error_policy(policy.backoff(MS, MS))
+}
+
+/// A number that cannot be printed.
+#[derive(Clone)]
+struct Unprintable;
+
+impl fmt::Debug for Unprintable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("planned")
+    }
+}
+
+/// Runs a graph until its error, over batches whose second partition makes closures panic: 0, 1 | 2, 3.
+fn error_of(workers: usize, build: impl Fn(DStream<'_, u64>)) -> TaskError {
+    let ssc = builder(ErrorPolicy::stop())
+        .workers(workers)
+        .clock(Arc::new(ManualClock::at_ms(41)))
+        .build()
+        .unwrap();
+    let (queue, numbers) = ssc.queue_stream();
+    build(numbers);
+    queue.push_partitions(vec![vec![0, 1], vec![2, 3]]);
+    let mut test = ssc.start_stepped_at(Arc::new(ManualClock::at_ms(41))).unwrap();
+    let Err(Error::Task(error)) = test.step_batch() else { panic!("the panic is lost") };
+    error
+}
+
+fn fails(n: u64) -> u64 {
+    if n == 2 { panic!("planned") } else { n }
+}
+
+fn no_batch() -> Batch<u64> {
+    panic!("planned")
+}
+
+/// Checks everything a task error says: operator, line, batch, partition, cause.
+fn assert_error(error: &TaskError, operator: &str, line: u32, partition: Option<usize>) {
+    let site = error.site.expect("a closure of an operator panicked");
+    assert_eq!((site.operator, site.location.line()), (operator, line), "{error}");
+    assert!(site.location.file().ends_with("errors.rs"), "{error}");
+    assert_eq!((error.time, error.partition), (BatchTime::from_ms(42), partition), "{error}");
+    assert_eq!(error.cause.to_string(), "panicked: planned", "{error}");
+}
+
+/// An output that asks for all records.
+fn drain<T: batchmill::Data>(stream: DStream<'_, T>) {
+    stream.for_each_batch(|batch| batch.len().map(drop));
+}
+
+#[test]
+fn a_panic_in_a_narrow_operator_names_operator_line_batch_and_partition() {
+    type Build = fn(DStream<'_, u64>);
+    let cases: [(&str, u32, Build); 9] = [
+        ("map", line!(), |s| drain(s.map(fails))),
+        ("filter", line!(), |s| drain(s.filter(|n| fails(*n) == 0))),
+        ("flat_map", line!(), |s| drain(s.flat_map(|n| [fails(n)]))),
+        ("map_partitions", line!(), |s| drain(s.map_partitions(|it| it.map(fails)))),
+        ("map_partitions_with_index", line!(), |s| drain(s.map_partitions_with_index(|_, it| it.map(fails)))),
+        ("try_map", line!(), |s| drain(s.try_map(|n| Ok::<_, fmt::Error>(fails(*n))))),
+        ("map_values", line!(), |s| drain(s.map(|n| ((), n)).map_values(fails))),
+        ("flat_map_values", line!(), |s| drain(s.map(|n| ((), n)).flat_map_values(|n| Some(fails(n))))),
+        ("flat_map", line!(), |s| drain(s.flat_map(|n| (0..2).map(move |_| fails(n))))),
+    ];
+    for (operator, line, build) in cases {
+        assert_error(&error_of(1, build), operator, line, Some(1));
+    }
+}
+
+#[test]
+fn a_panic_in_a_combining_operator_names_operator_line_and_batch() {
+    type Build = fn(DStream<'_, u64>);
+    let cases: [(&str, u32, Build); 5] = [
+        ("reduce", line!(), |s| drain(s.reduce(|a, b| fails(a) + fails(b)))),
+        ("reduce_by_key", line!(), |s| drain(s.map(|n| ((), n)).reduce_by_key(|a, b| fails(a) + fails(b)))),
+        ("combine_by_key", line!(), |s| drain(s.map(|n| (n, n)).combine_by_key(fails, |a, _| a, |a, _| a))),
+        ("transform", line!(), |s| drain(s.transform(|_| no_batch()))),
+        ("transform_with", line!(), |s| drain(s.transform_with(s, |_, _| no_batch()))),
+    ];
+    for (operator, line, build) in cases {
+        let error = error_of(1, build);
+        // Which task combines is the library's affair.
+        assert_error(&error, operator, line, error.partition);
+    }
+}
+
+#[test]
+fn a_panic_in_an_output_names_output_line_and_batch() {
+    type Build = fn(DStream<'_, u64>);
+    let cases: [(&str, u32, Build); 3] = [
+        ("for_each_batch", line!(), |s| s.for_each_batch(|_| -> () { panic!("planned") })),
+        ("print", line!(), |s| s.map(|_| Unprintable).print()),
+        ("print_with", line!(), |s| s.print_with(3, |n| fails(*n).to_string())),
+    ];
+    for (operator, line, build) in cases {
+        assert_error(&error_of(1, build), operator, line, None);
+    }
+}
+
+#[test]
+fn a_panic_in_a_task_of_the_pool_names_the_first_partition_that_failed() {
+    let ssc = builder(ErrorPolicy::stop()).workers(2).build().unwrap();
+    let (queue, numbers) = ssc.queue_stream();
+    let line = line!() + 1;
+    drain(numbers.map(fails));
+    let large = |fails: bool| vec![if fails { 2 } else { 0 }; 50_000];
+    queue.push_partitions(vec![large(false), large(true), large(true), large(false)]);
+    let Err(Error::Task(error)) = ssc.start().unwrap().await_termination() else {
+        panic!("the panic is lost")
+    };
+    assert_eq!(error.partition, Some(1), "{error}");
+    assert_eq!(error.site.unwrap().location.line(), line);
+    let text = error.to_string();
+    assert!(text.starts_with("map at ") && text.ends_with("partition 1: panicked: planned"), "{text}");
+}
+
+#[test]
+fn an_error_of_an_output_can_be_downcast() {
+    #[derive(Debug, PartialEq)]
+    struct Full(u32);
+    impl fmt::Display for Full {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{} bytes too many", self.0)
+        }
+    }
+    impl std::error::Error for Full {}
+
+    let ssc = builder(ErrorPolicy::stop()).build().unwrap();
+    ssc.constant_stream(vec![1]).for_each_batch(|_| Err(Full(7)));
+    let Err(Error::Task(error)) = ssc.start().unwrap().await_termination() else {
+        panic!("the error is lost")
+    };
+    assert_eq!(error.cause.downcast_ref(), Some(&Full(7)));
+    assert!(std::error::Error::source(&Error::Task(error)).is_some());
+}
+
+#[test]
+fn the_default_policy_stops_the_context_at_the_first_error() {
+    let recorder = Recorder::new();
+    let ssc =
+        StreamingContext::builder().batch_interval(MS).listener(Arc::clone(&recorder) as _).build().unwrap();
+    let (numbers, asked) = Numbers::new(1);
+    let runs = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&runs);
+    let numbers = ssc.input_stream(numbers);
+    numbers.for_each_batch(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Err::<(), _>("no room")
+    });
+    let second = numbers.collect();
+    ssc.start().unwrap().await_termination().unwrap_err();
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    assert_eq!(second.take_all(), [], "no output runs after one that failed");
+    assert_eq!(recorder.outcomes()[0], Some(Outcome::Failed));
+    assert!(recorder.outcomes()[1..].iter().all(|outcome| *outcome == Some(Outcome::Abandoned)));
+    let told = asked.iter().filter_map(|asked| match asked {
+        Asked::Completed(_, plan, outcome) => Some((plan, outcome)),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>()[0], (0..1, Outcome::Failed));
+}
+
+#[test]
+fn under_continue_the_other_outputs_and_the_next_batches_go_on() {
+    let recorder = Recorder::new();
+    let ssc = builder(ErrorPolicy::continue_on_error()).listener(Arc::clone(&recorder) as _).build().unwrap();
+    let (numbers, asked) = Numbers::new(1);
+    let numbers = ssc.input_stream(numbers);
+    let first = numbers.collect();
+    numbers.for_each_batch(|batch| {
+        batch.map(|n| if n == 1 { panic!("planned") } else { n }).collect().map(drop)
+    });
+    let third = numbers.collect();
+    let running = ssc.start().unwrap();
+    recorder.wait_completed(3);
+    running.stop_gracefully(DEADLINE).unwrap();
+    let (first, third) = (first.take_all(), third.take_all());
+    assert_eq!(first, third);
+    assert_eq!(first[..3], [0, 1, 2]);
+    let expected = (0..first.len()).map(|n| Some(if n == 1 { Outcome::Failed } else { Outcome::Succeeded }));
+    assert_eq!(recorder.outcomes(), expected.clone().collect::<Vec<_>>());
+    let told = asked.iter().filter_map(|asked| match asked {
+        Asked::Completed(_, _, outcome) => Some(Some(outcome)),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let failures = recorder.events().into_iter().filter_map(|event| match event {
+        Event::OutputCompleted(info) => info.failure.map(|failure| (info.output, info.name, failure)),
+        _ => None,
+    });
+    let failures: Vec<_> = failures.collect();
+    assert_eq!(failures.len(), 1);
+    assert_eq!((failures[0].0, failures[0].1), (1, "for_each_batch"));
+    assert!(failures[0].2.ends_with("panicked: planned"), "{failures:?}");
+}
+
+/// Runs streams of every kind of input under `retry`, where the first runs of every batch fail half way.
+#[test]
+fn a_job_that_runs_again_sees_the_same_records() {
+    let recorder = Recorder::new();
+    let ssc = builder(ErrorPolicy::retry(3)).listener(Arc::clone(&recorder) as _).workers(2).build().unwrap();
+    let (queue, queued) = ssc.queue_stream();
+    queue.push_partitions(vec![vec![100, 101], vec![102]]);
+    let receiver = FnReceiver("once", |handle: &batchmill::ReceiverHandle<u64>| {
+        for n in 200..210 {
+            handle.store(n)?;
+        }
+        let _ = handle.stopped().recv();
+        Ok(())
+    });
+    let all = ssc.union(&[queued, ssc.receiver_stream(receiver), ssc.input_stream(Numbers::new(2).0)]);
+    let (seen, calls) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU32::new(0)));
+    let see = Arc::clone(&seen);
+    let shared = all.map(move |n| {
+        // Fails twice in the middle of a batch, on the way to an output.
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        if call == 1 || call == 3 { panic!("planned") } else { n }
+    });
+    let sums = shared.map(|n| (n % 2, n)).reduce_by_key(|a, b| a + b).collect();
+    let all = shared.collect();
+    shared.for_each_batch(move |batch| {
+        let mut seen = see.lock().unwrap();
+        seen.push((batch.time(), batch.collect()?));
+        // The first run of each batch fails after it has read everything.
+        let first = seen.iter().filter(|(time, _)| *time == batch.time()).count() == 1;
+        if first { Err(Box::<dyn std::error::Error + Send + Sync>::from("again")) } else { Ok(()) }
+    });
+    let running = ssc.start().unwrap();
+    recorder.wait_for("all records", |events| {
+        let records = |event: &Event| match event {
+            Event::BatchCompleted(info) => info.inputs.iter().map(|input| input.records.unwrap()).sum(),
+            _ => 0,
+        };
+        (events.iter().map(records).sum::<u64>() >= 13 + 6).then_some(())
+    });
+    running.stop_gracefully(DEADLINE).unwrap();
+    assert!(recorder.outcomes().iter().all(|outcome| *outcome == Some(Outcome::Succeeded)));
+    let all = all.take_batches();
+    for (time, records) in &all {
+        let runs: Vec<_> = seen.lock().unwrap().iter().filter(|(of, _)| of == time).cloned().collect();
+        assert_eq!(runs, [(*time, records.clone()), (*time, records.clone())]);
+    }
+    let mut records: Vec<u64> = all.into_iter().flat_map(|(_, records)| records).collect();
+    assert_eq!(sums.take_all().into_iter().map(|(_, sum)| sum).sum::<u64>(), records.iter().sum::<u64>());
+    records.sort_unstable();
+    let pulled = records.len() as u64 - 13;
+    assert_eq!(records, (0..pulled).chain(100..103).chain(200..210).collect::<Vec<_>>());
+}
+
+#[test]
+fn retries_end_and_then_the_context_stops_or_goes_on() {
+    for go_on in [false, true] {
+        let policy = ErrorPolicy::retry(2);
+        let recorder = Recorder::new();
+        let ssc = builder(if go_on { policy.then_continue() } else { policy })
+            .listener(Arc::clone(&recorder) as _)
+            .build()
+            .unwrap();
+        let numbers = ssc.input_stream(Numbers::new(1).0);
+        numbers.for_each_batch(|batch| {
+            if batch.collect()? == [0] { Err("never")? } else { Ok::<_, batchmill::SourceError>(()) }
+        });
+        let collected = numbers.collect();
+        let running = ssc.start().unwrap();
+        if go_on {
+            recorder.wait_completed(2);
+            running.stop_gracefully(DEADLINE).unwrap();
+            assert_eq!(collected.take_all()[..2], [0, 1]);
+        } else {
+            let error = running.await_termination().unwrap_err();
+            assert!(error.to_string().ends_with("never"), "{error}");
+            assert_eq!(collected.take_all(), []);
+        }
+        let attempts = recorder.events().into_iter().filter_map(|event| match event {
+            Event::OutputCompleted(info) if info.failure.is_some() => Some((info.output, info.attempt)),
+            _ => None,
+        });
+        assert_eq!(attempts.collect::<Vec<_>>(), [(0, 1), (0, 2), (0, 3)]);
+        assert_eq!(recorder.outcomes()[0], Some(Outcome::Failed));
+    }
+}
+
+#[test]
+fn later_batches_wait_while_a_job_is_run_again() {
+    let clock = Arc::new(ManualClock::new());
+    let recorder = Recorder::new();
+    let ssc = StreamingContext::builder()
+        .batch_interval(Duration::from_secs(1))
+        .error_policy(ErrorPolicy::retry(1).backoff(Duration::from_millis(2_500), Duration::from_secs(60)))
+        .clock(Arc::clone(&clock) as _)
+        .listener(Arc::clone(&recorder) as _)
+        .build()
+        .unwrap();
+    let fail = AtomicU32::new(1);
+    let (queue, numbers) = ssc.queue_stream();
+    let collected = numbers.collect();
+    numbers.for_each_batch(move |_| match fail.swap(0, Ordering::Relaxed) {
+        0 => Ok(()),
+        _ => Err("once"),
+    });
+    (1..=3).for_each(|n| queue.push([n]));
+    let running = ssc.start().unwrap();
+    clock.advance(Duration::from_secs(1));
+    recorder.wait_for("the failure", |events| {
+        events
+            .iter()
+            .any(|event| matches!(event, Event::OutputCompleted(info) if info.failure.is_some()))
+            .then_some(())
+    });
+    for n in 2..=3 {
+        clock.advance(Duration::from_secs(1));
+        recorder.wait_for("the cut", |events| {
+            (events.iter().filter(|event| matches!(event, Event::BatchSubmitted(_))).count() == n)
+                .then_some(())
+        });
+    }
+    assert_eq!(collected.take_all(), [1], "the pause is not over");
+    // The pause may have begun as late as now.
+    clock.advance(Duration::from_millis(2_500));
+    let completed = recorder.wait_completed(3);
+    let times: Vec<_> = completed[..3].iter().map(|info| (info.time.as_ms(), info.outcome)).collect();
+    assert_eq!(times, [1_000, 2_000, 3_000].map(|ms| (ms, Some(Outcome::Succeeded))));
+    assert_eq!(collected.take_all()[..2], [2, 3]);
+    running.stop().unwrap();
+}
+
+#[test]
+fn a_stream_whose_transform_failed_for_one_output_has_its_records_for_the_next() {
+    let recorder = Recorder::new();
+    let ssc = builder(ErrorPolicy::continue_on_error()).listener(Arc::clone(&recorder) as _).build().unwrap();
+    let (queue, numbers) = ssc.queue_stream();
+    queue.push([1, 2, 3]);
+    let fail = AtomicU32::new(1);
+    let shared = numbers.transform(move |batch| match fail.swap(0, Ordering::Relaxed) {
+        0 => batch,
+        _ => panic!("planned"),
+    });
+    let first = shared.collect();
+    let second = shared.collect();
+    let running = ssc.start().unwrap();
+    recorder.wait_completed(1);
+    running.stop().unwrap();
+    assert_eq!(second.take().unwrap().1, [1, 2, 3]);
+    assert!(first.take_all().is_empty(), "its batch failed, and the ones after it are empty");
+    assert_eq!(recorder.outcomes()[0], Some(Outcome::Failed));
+}
+
+#[test]
+fn a_stream_whose_operator_failed_for_one_output_has_its_records_for_the_next() {
+    let recorder = Recorder::new();
+    let ssc = builder(ErrorPolicy::continue_on_error()).listener(Arc::clone(&recorder) as _).build().unwrap();
+    let (queue, numbers) = ssc.queue_stream();
+    queue.push([1, 2, 3]);
+    let fail = AtomicU32::new(1);
+    let shared = numbers
+        .map(move |n| if n == 2 && fail.swap(0, Ordering::Relaxed) == 1 { panic!("planned") } else { n });
+    drain(shared);
+    let second = shared.collect();
+    let running = ssc.start().unwrap();
+    recorder.wait_completed(1);
+    running.stop().unwrap();
+    assert_eq!(second.take().unwrap().1, [1, 2, 3]);
+    assert_eq!(recorder.outcomes()[0], Some(Outcome::Failed));
+}
+
+#[test]
+fn an_input_that_cannot_plan_is_asked_again_and_loses_nothing() {
+    let ssc = builder(ErrorPolicy::retry(5)).build().unwrap();
+    let (mut numbers, _asked) = Numbers::new(2);
+    let mut calls = 0;
+    numbers.on_plan = Box::new(move || {
+        calls += 1;
+        match calls {
+            1 => Err("not there".into()),
+            2 => panic!("planned"),
+            _ => Ok(()),
+        }
+    });
+    let collected = ssc.input_stream(numbers).collect();
+    let running = ssc.start().unwrap();
+    assert_eq!(collected.take_timeout(DEADLINE).unwrap().1, [0, 1]);
+    assert_eq!(collected.take_timeout(DEADLINE).unwrap().1, [2, 3]);
+    running.stop().unwrap();
+}
+
+#[test]
+fn a_batch_whose_input_could_not_be_planned_goes_on_without_it_or_stops_the_context() {
+    for go_on in [true, false] {
+        let policy = if go_on { ErrorPolicy::continue_on_error() } else { ErrorPolicy::stop() };
+        let recorder = Recorder::new();
+        let ssc = builder(policy).listener(Arc::clone(&recorder) as _).build().unwrap();
+        let (mut broken, broken_asked) = Numbers::new(2);
+        broken.next = 100;
+        let mut calls = 0;
+        broken.on_plan = Box::new(move || {
+            calls += 1;
+            if calls == 1 { Err("not there".into()) } else { Ok(()) }
+        });
+        let (numbers, asked) = Numbers::new(1);
+        let collected = ssc.input_stream(broken).union(ssc.input_stream(numbers)).collect();
+        let running = ssc.start().unwrap();
+        if go_on {
+            assert_eq!(collected.take_timeout(DEADLINE).unwrap().1, [0]);
+            assert_eq!(collected.take_timeout(DEADLINE).unwrap().1, [100, 101, 1]);
+            recorder.wait_completed(2);
+            running.stop_gracefully(DEADLINE).unwrap();
+            assert_eq!(recorder.outcomes()[..2], [Some(Outcome::Failed), Some(Outcome::Succeeded)]);
+        } else {
+            let error = running.await_termination().unwrap_err();
+            assert_eq!(error.to_string(), "source numbers: not there");
+            assert_eq!(collected.take_all(), [], "no output has run");
+        }
+        let first = asked.iter().find(|asked| matches!(asked, Asked::Completed(..)));
+        assert!(matches!(first, Some(Asked::Completed(_, _, Outcome::Failed))), "{first:?}");
+        let unplanned = broken_asked.iter().find(|asked| matches!(asked, Asked::Completed(..)));
+        assert!(!matches!(unplanned, Some(Asked::Completed(_, _, Outcome::Failed))), "it planned nothing");
+        let told = recorder.events().into_iter().any(|event| {
+            matches!(event, Event::Source(event) if event.kind == "plan_failed" && event.detail == "not there")
+        });
+        assert!(told);
+    }
+}
+
+#[derive(Debug)]
+struct Panicking;
+
+impl StreamingListener for Panicking {
+    fn batch_submitted(&self, _: &batchmill::BatchInfo) {
+        panic!("planned")
+    }
+}
+
+#[test]
+fn a_listener_that_panics_keeps_nobody_from_being_told() {
+    let recorder = Recorder::new();
+    let ssc = builder(ErrorPolicy::stop())
+        .listener(Arc::new(Panicking))
+        .listener(Arc::clone(&recorder) as _)
+        .build()
+        .unwrap();
+    let collected = ssc.constant_stream(vec![1]).collect();
+    let running = ssc.start().unwrap();
+    recorder.wait_completed(2);
+    assert!(running.stop().unwrap().abandoned_threads.is_empty());
+    assert!(collected.take_all().len() >= 2);
+}
+
+#[test]
+fn a_hosts_executor_that_panics_fails_the_job() {
+    #[derive(Debug)]
+    struct Broken;
+    impl Executor for Broken {
+        fn run(&self, _: &mut dyn Iterator<Item = usize>, _: &(dyn Fn(usize) + Sync)) {
+            panic!("planned")
+        }
+        fn parallelism(&self) -> usize {
+            2
+        }
+    }
+
+    let ssc = builder(ErrorPolicy::stop()).executor(Arc::new(Broken)).build().unwrap();
+    let numbers = ssc.constant_stream(vec![0u64; 100_000]);
+    numbers.union(numbers).for_each_batch(|batch| batch.len().map(drop));
+    let error = ssc.start().unwrap().await_termination().unwrap_err();
+    assert!(error.to_string().contains("panicked: planned"), "{error}");
+}
+
+#[test]
+fn records_that_panic_when_they_are_dropped_do_not_end_the_engine() {
+    #[derive(Clone)]
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("planned");
+            }
+        }
+    }
+
+    let recorder = Recorder::new();
+    let ssc = builder(ErrorPolicy::continue_on_error()).listener(Arc::clone(&recorder) as _).build().unwrap();
+    let (queue, bombs) = ssc.queue_stream();
+    queue.push([Bomb]);
+    bombs.for_each_batch(|_| ());
+    let numbers = ssc.input_stream(Numbers::new(1).0).collect();
+    let running = ssc.start().unwrap();
+    recorder.wait_completed(3);
+    assert!(running.stop_gracefully(DEADLINE).unwrap().is_clean());
+    assert_eq!(numbers.take_all()[..3], [0, 1, 2]);
+}
