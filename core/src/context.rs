@@ -88,7 +88,6 @@ impl StreamingContext {
         let settings =
             BlockQueueSettings { block_bytes: config.block_bytes, budget: config.max_unprocessed_bytes };
         let rate = config.receiver_max_rate.map(|rate| RateLimiter::new(rate, config.clock.mono()));
-        let rate_limited = rate.is_some();
         let queue = Arc::new(BlockQueue::new(settings, rate));
         let name: Arc<str> = Arc::from(receiver.name());
         let signal = StopSignal::new();
@@ -105,7 +104,7 @@ impl StreamingContext {
                 signal.clone(),
                 Arc::clone(&config.clock),
                 Arc::clone(&self.bus),
-                rate_limited,
+                config.receiver_max_rate,
                 hint,
             );
             let receiver = Mutex::new(Some(Box::new(receiver) as Box<dyn Receiver<T>>));

@@ -48,7 +48,7 @@ struct HandleShared {
     signal: StopSignal,
     clock: Arc<dyn Clock>,
     bus: Arc<ListenerBus>,
-    rate_limited: bool,
+    max_rate: Option<u32>,
     /// Names the two settings that decide when `store` waits.
     budget_hint: String,
 }
@@ -62,10 +62,10 @@ impl<T: 'static> ReceiverHandle<T> {
         signal: StopSignal,
         clock: Arc<dyn Clock>,
         bus: Arc<ListenerBus>,
-        rate_limited: bool,
+        max_rate: Option<u32>,
         budget_hint: String,
     ) -> Self {
-        let shared = HandleShared { input, name, signal, clock, bus, rate_limited, budget_hint };
+        let shared = HandleShared { input, name, signal, clock, bus, max_rate, budget_hint };
         Self { queue, shared: Arc::new(shared) }
     }
 
@@ -97,7 +97,7 @@ impl<T: 'static> ReceiverHandle<T> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.shared.rate_limited {
+        if self.shared.max_rate.is_some() {
             self.wait_for_rate(decoder.count(bytes).unwrap_or(1))?;
         }
         let waited = self.queue.push_bytes(bytes, decoder)?;
@@ -116,7 +116,7 @@ impl<T: 'static> ReceiverHandle<T> {
         let (records, bytes) = match &contents {
             BlockContents::Items(items) => (items.len() as u64, items.len() * size_of::<T>().max(1)),
             BlockContents::Bytes(bytes, decoder) => {
-                let counted = self.shared.rate_limited.then(|| decoder.count(bytes)).flatten();
+                let counted = self.shared.max_rate.and_then(|_| decoder.count(bytes));
                 (counted.unwrap_or(1), bytes.len())
             }
         };
@@ -152,6 +152,13 @@ impl<T: 'static> ReceiverHandle<T> {
     /// [`Stopped`] when the context has ended and all were told.
     pub fn completed_timeout(&self, timeout: Duration) -> Result<Option<CompletedBlocks>, Stopped> {
         Ok(self.queue.wait_completed(Some(RealDeadline::after(timeout)))?)
+    }
+
+    /// The most records a second that may be stored, if there is a limit. `store` and its siblings keep it by
+    /// themselves; but what is given to one call passes as a whole and is waited for afterwards, so a receiver that
+    /// stores many records at once keeps its pieces small by this.
+    pub fn max_rate(&self) -> Option<u32> {
+        self.shared.max_rate
     }
 
     /// Whether the context is stopping.
@@ -204,7 +211,7 @@ impl<T: 'static> ReceiverHandle<T> {
     }
 
     fn wait_for_rate(&self, records: u64) -> Result<(), Stopped> {
-        if !self.shared.rate_limited {
+        if self.shared.max_rate.is_none() {
             return Ok(());
         }
         let clock = &self.shared.clock;
