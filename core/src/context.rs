@@ -17,6 +17,7 @@ use crate::input::{ConstantInput, InputDStream, QueueHandle, QueueInput, QueueMo
 use crate::listener::ListenerBus;
 use crate::receiver::{
     BlockQueue, BlockQueueSettings, ChannelReceiver, RateLimiter, Receiver, ReceiverHandle, StopSignal,
+    tell_of_wait,
 };
 use crate::stop::{Control, StopHandle};
 use crate::{Batch, DStream, Data, RunningContext, SteppedContext};
@@ -88,8 +89,6 @@ impl StreamingContext {
         let settings =
             BlockQueueSettings { block_bytes: config.block_bytes, budget: config.max_unprocessed_bytes };
         let rate = config.receiver_max_rate.map(|rate| RateLimiter::new(rate, config.clock.mono()));
-        let rate_limited = rate.is_some();
-        let queue = Arc::new(BlockQueue::new(settings, rate));
         let name: Arc<str> = Arc::from(receiver.name());
         let signal = StopSignal::new();
         let hint = format!(
@@ -97,6 +96,8 @@ impl StreamingContext {
              batch_interval ({:?}), if the source should go faster",
             config.max_unprocessed_bytes, config.batch_interval
         );
+        let on_wait = tell_of_wait(Arc::clone(&name), Arc::clone(&self.bus), hint);
+        let queue = Arc::new(BlockQueue::new(settings, rate, on_wait));
         let node = self.graph.borrow_mut().add_input::<T>(site, |input| {
             let handle = ReceiverHandle::new(
                 Arc::clone(&queue),
@@ -105,8 +106,7 @@ impl StreamingContext {
                 signal.clone(),
                 Arc::clone(&config.clock),
                 Arc::clone(&self.bus),
-                rate_limited,
-                hint,
+                config.receiver_max_rate,
             );
             let receiver = Mutex::new(Some(Box::new(receiver) as Box<dyn Receiver<T>>));
             InputSource::Receiver(Arc::new(ReceiverInput { name, queue, handle, signal, receiver }))

@@ -1,1 +1,16 @@
-//! Connectors for batchmill.
+//! Connectors for [batchmill](https://docs.rs/batchmill): each is a cargo feature and adds methods to
+//! [`StreamingContext`](batchmill::StreamingContext) through the [`prelude`].
+//!
+//! | feature | module | what |
+//! |---|---|---|
+//! | `socket` (default) | [`socket`] | lines, frames and records from a TCP connection |
+//! | `file` (default) | `file` | files that appear in a directory |
+//! | `fake` | [`fake`] | servers on loopback, for tests |
+//!
+//! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.
+
+#[cfg(feature = "fake")]
+pub mod fake;
+pub mod prelude;
+#[cfg(feature = "socket")]
+pub mod socket;

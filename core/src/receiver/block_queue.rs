@@ -29,6 +29,7 @@ const BLOCK_ITEMS: usize = 128 * 1024;
 
 pub(crate) struct BlockQueue<T> {
     settings: BlockQueueSettings,
+    on_wait: OnWait,
     state: Mutex<State<T>>,
     /// Signalled when the budget has room again, and at stop.
     room: Condvar,
@@ -69,19 +70,14 @@ pub(crate) struct TakenBlocks<T> {
     pub(crate) bytes: usize,
 }
 
-/// How storing went, beyond success.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waited {
-    No,
-    /// It waited for the budget; the number of waits so far.
-    Budget(u64),
-}
+/// Told when somebody begins to wait for the budget: the number of waits so far. No lock is held meanwhile.
+pub(crate) type OnWait = Box<dyn Fn(u64) + Send + Sync>;
 
 /// The queue accepts nothing more.
 pub(crate) struct Refused;
 
 impl<T> BlockQueue<T> {
-    pub(crate) fn new(settings: BlockQueueSettings, rate: Option<RateLimiter>) -> Self {
+    pub(crate) fn new(settings: BlockQueueSettings, rate: Option<RateLimiter>, on_wait: OnWait) -> Self {
         let state = State {
             open: Open::Items(Vec::new()),
             open_bytes: 0,
@@ -96,12 +92,12 @@ impl<T> BlockQueue<T> {
             closed: false,
             waits: 0,
         };
-        Self { settings, state: Mutex::new(state), room: Condvar::new(), done: Condvar::new() }
+        Self { settings, on_wait, state: Mutex::new(state), room: Condvar::new(), done: Condvar::new() }
     }
 
     /// Adds one item of `bytes` bytes to the open block; waits for the budget, until stop.
-    pub(crate) fn push_item(&self, item: T, bytes: usize) -> Result<Waited, Refused> {
-        let (mut state, waited) = self.admit(bytes)?;
+    pub(crate) fn push_item(&self, item: T, bytes: usize) -> Result<(), Refused> {
+        let mut state = self.admit(bytes)?;
         match &mut state.open {
             Open::Items(items) => items.push(item),
             Open::Bytes(..) => {
@@ -117,16 +113,12 @@ impl<T> BlockQueue<T> {
         if full {
             state.seal();
         }
-        Ok(waited)
+        Ok(())
     }
 
     /// Appends whole records to the open block of bytes; waits for the budget, until stop.
-    pub(crate) fn push_bytes(
-        &self,
-        bytes: &[u8],
-        decoder: &Arc<dyn BlockDecoder<T>>,
-    ) -> Result<Waited, Refused> {
-        let (mut state, waited) = self.admit(bytes.len())?;
+    pub(crate) fn push_bytes(&self, bytes: &[u8], decoder: &Arc<dyn BlockDecoder<T>>) -> Result<(), Refused> {
+        let mut state = self.admit(bytes.len())?;
         let fits = match &state.open {
             Open::Bytes(open, of) => {
                 Arc::ptr_eq(of, decoder) && open.len() + bytes.len() <= self.settings.block_bytes
@@ -147,16 +139,12 @@ impl<T> BlockQueue<T> {
         if state.open_bytes >= self.settings.block_bytes {
             state.seal();
         }
-        Ok(waited)
+        Ok(())
     }
 
     /// Seals the open block and adds `contents` as one of its own; waits for the budget, until stop.
-    pub(crate) fn push_block(
-        &self,
-        contents: BlockContents<T>,
-        bytes: usize,
-    ) -> Result<(BlockId, Waited), Refused> {
-        let (mut state, waited) = self.admit(bytes)?;
+    pub(crate) fn push_block(&self, contents: BlockContents<T>, bytes: usize) -> Result<BlockId, Refused> {
+        let mut state = self.admit(bytes)?;
         state.seal();
         let id = BlockId::new(state.next_id);
         state.open = match contents {
@@ -165,22 +153,22 @@ impl<T> BlockQueue<T> {
         };
         state.account(bytes);
         state.seal_even_if_empty();
-        Ok((id, waited))
+        Ok(id)
     }
 
     /// Waits until `bytes` more fit into the budget. A record above the whole budget passes when nothing else is
     /// held, for it could never fit.
-    fn admit(&self, bytes: usize) -> Result<(MutexGuard<'_, State<T>>, Waited), Refused> {
+    fn admit(&self, bytes: usize) -> Result<MutexGuard<'_, State<T>>, Refused> {
         let mut state = self.state.lock();
-        let mut waited = Waited::No;
-        while !state.stopped && state.used > 0 && state.used + bytes > self.settings.budget {
-            if waited == Waited::No {
-                state.waits += 1;
-                waited = Waited::Budget(state.waits);
-            }
-            self.room.wait(&mut state);
+        let is_full =
+            |state: &State<T>| !state.stopped && state.used > 0 && state.used + bytes > self.settings.budget;
+        if is_full(&state) {
+            state.waits += 1;
+            let waits = state.waits;
+            MutexGuard::unlocked(&mut state, || (self.on_wait)(waits));
+            self.room.wait_while(&mut state, |state| is_full(state));
         }
-        if state.stopped { Err(Refused) } else { Ok((state, waited)) }
+        if state.stopped { Err(Refused) } else { Ok(state) }
     }
 
     /// Takes `records` from the rate limit; `Err` tells when to ask again.
@@ -337,7 +325,11 @@ mod tests {
     use std::time::Duration;
 
     fn queue(block_bytes: usize, budget: usize) -> BlockQueue<u8> {
-        BlockQueue::new(BlockQueueSettings { block_bytes, budget }, None)
+        queue_told(block_bytes, budget, Box::new(|_| {}))
+    }
+
+    fn queue_told(block_bytes: usize, budget: usize, on_wait: OnWait) -> BlockQueue<u8> {
+        BlockQueue::new(BlockQueueSettings { block_bytes, budget }, None, on_wait)
     }
 
     fn decoder() -> Arc<dyn BlockDecoder<u8>> {
@@ -360,7 +352,7 @@ mod tests {
     fn items_gather_until_the_block_is_full_or_taken() {
         let queue = queue(3, 100);
         for item in *b"abcde" {
-            assert!(matches!(queue.push_item(item, 1), Ok(Waited::No)));
+            assert!(matches!(queue.push_item(item, 1), Ok(())));
         }
         let taken = queue.take();
         assert_eq!(
@@ -384,7 +376,7 @@ mod tests {
     fn a_block_of_its_own_keeps_its_place() {
         let queue = queue(100, 100);
         assert!(queue.push_item(b'a', 1).is_ok());
-        let id = queue.push_block(BlockContents::Items(b"bc".to_vec()), 2).map(|(id, _)| id).ok();
+        let id = queue.push_block(BlockContents::Items(b"bc".to_vec()), 2).ok();
         assert!(queue.push_item(b'd', 1).is_ok());
         assert_eq!(id, Some(BlockId::new(1)));
         assert_eq!(contents(&queue.take()), ["a", "bc", "d"]);
@@ -393,7 +385,7 @@ mod tests {
     #[test]
     fn an_empty_block_has_an_id_and_is_completed_too() {
         let queue = queue(100, 100);
-        let id = queue.push_block(BlockContents::Items(Vec::new()), 0).map(|(id, _)| id).ok();
+        let id = queue.push_block(BlockContents::Items(Vec::new()), 0).ok();
         let taken = queue.take();
         assert_eq!((id, taken.ids.clone()), (Some(BlockId::new(0)), 0..1));
         queue.complete(taken.ids, taken.bytes, Outcome::Succeeded);
@@ -402,26 +394,26 @@ mod tests {
 
     #[test]
     fn store_waits_for_the_budget_until_a_batch_is_complete() {
-        let queue = Arc::new(queue(100, 4));
+        let (waits, waiting) = crossbeam_channel::unbounded();
+        let on_wait = Box::new(move |count| waits.send(count).unwrap());
+        let queue = Arc::new(queue_told(100, 4, on_wait));
         assert!(queue.push_item(b'a', 4).is_ok());
         let storing = {
             let queue = Arc::clone(&queue);
             std::thread::spawn(move || queue.push_item(b'b', 1).ok())
         };
-        while queue.state.lock().waits == 0 {
-            std::thread::yield_now();
-        }
+        assert_eq!(waiting.recv(), Ok(1), "told before the wait is over");
         let taken = queue.take();
         assert_eq!(contents(&taken), ["a"]);
         queue.complete(taken.ids, taken.bytes, Outcome::Succeeded);
-        assert_eq!(storing.join().unwrap(), Some(Waited::Budget(1)));
+        assert_eq!(storing.join().unwrap(), Some(()));
         assert_eq!(contents(&queue.take()), ["b"]);
     }
 
     #[test]
     fn a_record_above_the_whole_budget_passes_alone() {
         let queue = queue(100, 4);
-        assert!(matches!(queue.push_item(b'a', 9), Ok(Waited::No)));
+        assert!(matches!(queue.push_item(b'a', 9), Ok(())));
     }
 
     #[test]

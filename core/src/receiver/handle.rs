@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel as channel;
 use parking_lot::Mutex;
 
-use super::block_queue::{Refused, Waited};
+use super::block_queue::{OnWait, Refused};
 use super::{BlockContents, BlockId, BlockQueue, CompletedBlocks};
 use crate::block::BlockDecoder;
 use crate::clock::{Clock, RealDeadline};
@@ -41,6 +41,22 @@ pub struct ReceiverHandle<T> {
     shared: Arc<HandleShared>,
 }
 
+/// What a queue does when `store` begins to wait for its budget; `hint` names the settings that decide when it does.
+pub(crate) fn tell_of_wait(name: Arc<str>, bus: Arc<ListenerBus>, hint: String) -> OnWait {
+    Box::new(move |count| {
+        if count == 1 {
+            log::info!("receiver {name} waits: {hint}");
+        }
+        // Every wait is counted, but telling of each would crowd out other events.
+        if count.is_power_of_two() {
+            bus.post(|| {
+                let detail = format!("wait {count}: {hint}");
+                ListenerEvent::Source(SourceEvent { source: Arc::clone(&name), kind: "budget_wait", detail })
+            });
+        }
+    })
+}
+
 /// What does not depend on the type of the records.
 struct HandleShared {
     input: usize,
@@ -48,13 +64,10 @@ struct HandleShared {
     signal: StopSignal,
     clock: Arc<dyn Clock>,
     bus: Arc<ListenerBus>,
-    rate_limited: bool,
-    /// Names the two settings that decide when `store` waits.
-    budget_hint: String,
+    max_rate: Option<u32>,
 }
 
 impl<T: 'static> ReceiverHandle<T> {
-    #[expect(clippy::too_many_arguments, reason = "called once, by the driver")]
     pub(crate) fn new(
         queue: Arc<BlockQueue<T>>,
         input: usize,
@@ -62,10 +75,9 @@ impl<T: 'static> ReceiverHandle<T> {
         signal: StopSignal,
         clock: Arc<dyn Clock>,
         bus: Arc<ListenerBus>,
-        rate_limited: bool,
-        budget_hint: String,
+        max_rate: Option<u32>,
     ) -> Self {
-        let shared = HandleShared { input, name, signal, clock, bus, rate_limited, budget_hint };
+        let shared = HandleShared { input, name, signal, clock, bus, max_rate };
         Self { queue, shared: Arc::new(shared) }
     }
 
@@ -83,9 +95,7 @@ impl<T: 'static> ReceiverHandle<T> {
     /// [`Stopped`] when the context is stopping.
     pub fn store_sized(&self, item: T, bytes: usize) -> Result<(), Stopped> {
         self.wait_for_rate(1)?;
-        let waited = self.queue.push_item(item, bytes)?;
-        self.note_wait(waited);
-        Ok(())
+        Ok(self.queue.push_item(item, bytes)?)
     }
 
     /// Appends bytes that hold whole records to the open block; `decoder` turns them into records inside the
@@ -97,12 +107,10 @@ impl<T: 'static> ReceiverHandle<T> {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.shared.rate_limited {
+        if self.shared.max_rate.is_some() {
             self.wait_for_rate(decoder.count(bytes).unwrap_or(1))?;
         }
-        let waited = self.queue.push_bytes(bytes, decoder)?;
-        self.note_wait(waited);
-        Ok(())
+        Ok(self.queue.push_bytes(bytes, decoder)?)
     }
 
     /// Stores a block as it is, after what was stored before it, and returns its id. Its records become one
@@ -116,14 +124,12 @@ impl<T: 'static> ReceiverHandle<T> {
         let (records, bytes) = match &contents {
             BlockContents::Items(items) => (items.len() as u64, items.len() * size_of::<T>().max(1)),
             BlockContents::Bytes(bytes, decoder) => {
-                let counted = self.shared.rate_limited.then(|| decoder.count(bytes)).flatten();
+                let counted = self.shared.max_rate.and_then(|_| decoder.count(bytes));
                 (counted.unwrap_or(1), bytes.len())
             }
         };
         self.wait_for_rate(records)?;
-        let (id, waited) = self.queue.push_block(contents, bytes)?;
-        self.note_wait(waited);
-        Ok(id)
+        Ok(self.queue.push_block(contents, bytes)?)
     }
 
     /// Waits until blocks are done with and returns them: each block once, in order. The end of the context, not
@@ -152,6 +158,13 @@ impl<T: 'static> ReceiverHandle<T> {
     /// [`Stopped`] when the context has ended and all were told.
     pub fn completed_timeout(&self, timeout: Duration) -> Result<Option<CompletedBlocks>, Stopped> {
         Ok(self.queue.wait_completed(Some(RealDeadline::after(timeout)))?)
+    }
+
+    /// The most records a second that may be stored, if there is a limit. `store` and its siblings keep it by
+    /// themselves; but what is given to one call passes as a whole and is waited for afterwards, so a receiver that
+    /// stores many records at once keeps its pieces small by this.
+    pub fn max_rate(&self) -> Option<u32> {
+        self.shared.max_rate
     }
 
     /// Whether the context is stopping.
@@ -204,7 +217,7 @@ impl<T: 'static> ReceiverHandle<T> {
     }
 
     fn wait_for_rate(&self, records: u64) -> Result<(), Stopped> {
-        if !self.shared.rate_limited {
+        if self.shared.max_rate.is_none() {
             return Ok(());
         }
         let clock = &self.shared.clock;
@@ -215,26 +228,6 @@ impl<T: 'static> ReceiverHandle<T> {
             clock.wait_until(Some(until), self.shared.signal.channel());
         }
         Ok(())
-    }
-
-    fn note_wait(&self, waited: Waited) {
-        let Waited::Budget(count) = waited else { return };
-        let shared = &self.shared;
-        if count == 1 {
-            log::info!("receiver {} waits: {}", shared.name, shared.budget_hint);
-        }
-        // Every wait is counted, but telling of each would crowd out other events.
-        if !count.is_power_of_two() {
-            return;
-        }
-        shared.bus.post(|| {
-            let detail = format!("wait {count}: {}", shared.budget_hint);
-            ListenerEvent::Source(SourceEvent {
-                source: Arc::clone(&shared.name),
-                kind: "budget_wait",
-                detail,
-            })
-        });
     }
 }
 

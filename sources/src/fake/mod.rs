@@ -1,0 +1,9 @@
+//! Servers on loopback that speak a source's real protocol, for tests: no network, nothing to install. Feature `fake`.
+//!
+//! A program that tests its own job names this feature under its dev-dependencies only.
+
+mod line_server;
+mod outlet;
+mod pace;
+
+pub use line_server::LineServer;

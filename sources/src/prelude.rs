@@ -1,0 +1,4 @@
+//! The extension traits of all connectors: `use batchmill_sources::prelude::*;`.
+
+#[cfg(feature = "socket")]
+pub use crate::socket::SocketStreams;
