@@ -96,7 +96,7 @@ pub use clock::{Clock, ManualClock, Mono, Now, SystemClock, Wall};
 pub use config::{ErrorPolicy, MissedTicks};
 pub use context::StreamingContext;
 pub use driver::stepped::SteppedContext;
-pub use dstream::{Collected, DStream, OutputResult};
+pub use dstream::{Collected, DStream, OutputResult, SaveError, SaveOptions};
 pub use error::{BuildError, BuildErrors, Error, Site, SourceError, TaskError};
 #[cfg(feature = "rayon")]
 pub use executor::RayonExecutor;

@@ -4,13 +4,15 @@
 //! | feature | module | what |
 //! |---|---|---|
 //! | `socket` (default) | [`socket`] | lines, frames and records from a TCP connection |
-//! | `file` (default) | `file` | files that appear in a directory |
+//! | `file` (default) | [`file`] | files that appear in a directory |
 //! | `fake` | [`fake`] | servers on loopback, for tests |
 //!
 //! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.
 
 #[cfg(feature = "fake")]
 pub mod fake;
+#[cfg(feature = "file")]
+pub mod file;
 pub mod prelude;
 #[cfg(feature = "socket")]
 pub mod socket;

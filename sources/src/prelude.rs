@@ -1,4 +1,6 @@
 //! The extension traits of all connectors: `use batchmill_sources::prelude::*;`.
 
+#[cfg(feature = "file")]
+pub use crate::file::FileStreams;
 #[cfg(feature = "socket")]
 pub use crate::socket::SocketStreams;

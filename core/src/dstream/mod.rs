@@ -11,6 +11,7 @@ mod narrow;
 mod output;
 mod pair;
 mod print;
+mod save;
 mod shuffle;
 mod split;
 
@@ -19,6 +20,7 @@ use std::marker::PhantomData;
 
 pub use collect::Collected;
 pub use output::OutputResult;
+pub use save::{SaveError, SaveOptions};
 
 use crate::context::StreamingContext;
 use crate::error::Site;
