@@ -105,8 +105,9 @@ fn threads(name: &str) -> usize {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_hundred_starts_and_stops_leave_no_thread() {
-    let server = LineServer::start().unwrap();
     for round in 0..100 {
+        // A server of its own: one that still has a connection of the round before to take would send to that.
+        let server = LineServer::start().unwrap();
         let ssc = quick().name("leak").build().unwrap();
         let lines = ssc.socket_text_stream(server.addr()).collect();
         let running = ssc.start().unwrap();
