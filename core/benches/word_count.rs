@@ -70,8 +70,16 @@ fn words_with(threads: usize, blocks: &[Vec<u8>], words: usize) -> f64 {
         rate(plain),
         rate(memchr)
     );
-    println!("  ratios to the memchr loop {:.3}, {:.3} (aim: 1.0)", ratio(memchr, ours), ratio(memchr, streamed));
-    println!("  ratios to the plain loop {:.3}, {:.3} (limit: 0.8)", ratio(plain, ours), ratio(plain, streamed));
+    println!(
+        "  ratios to the memchr loop {:.3}, {:.3} (aim: 1.0)",
+        ratio(memchr, ours),
+        ratio(memchr, streamed)
+    );
+    println!(
+        "  ratios to the plain loop {:.3}, {:.3} (limit: 0.8)",
+        ratio(plain, ours),
+        ratio(plain, streamed)
+    );
     ratio(plain, ours.max(streamed))
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use batchmill::{
-    Batch, BatchContext, BatchTime, Block, Error, InputDStream, ManualClock, PlanLimits, RunningContext, SourceError,
-    StreamingContext, Text,
+    Batch, BatchContext, BatchTime, Block, Error, InputDStream, ManualClock, PlanLimits, RunningContext,
+    SourceError, StreamingContext, Text,
 };
 use crossbeam_channel as channel;
 
