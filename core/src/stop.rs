@@ -78,11 +78,17 @@ impl std::fmt::Display for StopReport {
         if self.is_clean() {
             return f.write_str("stopped, nothing left undone");
         }
-        write!(
-            f,
-            "stopped; left undone: {} batches, {} blocks ({} bytes), threads {:?}",
-            self.abandoned_batches, self.unprocessed_blocks, self.unprocessed_bytes, self.abandoned_threads
-        )
+        let mut left = Vec::new();
+        if self.abandoned_batches > 0 {
+            left.push(format!("{} batches", self.abandoned_batches));
+        }
+        if self.unprocessed_blocks > 0 {
+            left.push(format!("{} blocks ({} bytes)", self.unprocessed_blocks, self.unprocessed_bytes));
+        }
+        if !self.abandoned_threads.is_empty() {
+            left.push(format!("threads {}", self.abandoned_threads.join(", ")));
+        }
+        write!(f, "stopped; left undone: {}", left.join("; "))
     }
 }
 

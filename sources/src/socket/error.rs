@@ -91,13 +91,19 @@ impl fmt::Display for SocketError {
         match self {
             Self::Resolve { host, cause } => write!(f, "no address of host {host}: {cause}"),
             Self::Connect { addr, tried, cause } => {
-                write!(f, "no connection to {addr}: {cause}")?;
+                match cause.kind() {
+                    // The system's own text adds an error number in parentheses.
+                    io::ErrorKind::ConnectionRefused => {
+                        write!(f, "no connection to {addr}: connection refused")?;
+                    }
+                    _ => write!(f, "no connection to {addr}: {cause}")?,
+                }
                 if *tried > 1 {
                     write!(f, " (the last of {tried} addresses)")?;
                 }
                 if cause.kind() == io::ErrorKind::ConnectionRefused {
-                    f.write_str(" (is a server listening there? `nc -lk ")?;
-                    write!(f, "{}` starts one)", addr.rsplit(':').next().unwrap_or(addr))?;
+                    let port = addr.rsplit(':').next().unwrap_or(addr);
+                    write!(f, "; is a server listening there? `nc -lk {port}` starts one")?;
                 }
                 Ok(())
             }

@@ -31,6 +31,7 @@ mod options;
 mod reader;
 mod receiver;
 #[cfg(all(test, feature = "fake"))]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests;
 
 use std::sync::Arc;

@@ -193,7 +193,7 @@ impl EngineThread {
     }
 
     fn tell_finished(&mut self, input: InputId, failed: bool) {
-        let error = self.last_error.as_ref().filter(|_| failed).map(ToString::to_string);
+        let error = self.last_error.as_ref().filter(|_| failed).map(cause_of);
         self.bus.post(|| ListenerEvent::ReceiverStopped(self.cutter.receiver_info(input, 0, error)));
     }
 
@@ -249,5 +249,13 @@ impl EngineThread {
             unprocessed_bytes,
         };
         self.control.set_ended(Ended { error: self.fatal.take(), report });
+    }
+}
+
+/// The error without the name of its source, which stands beside it.
+fn cause_of(error: &Error) -> String {
+    match error {
+        Error::Source { cause, .. } => cause.to_string(),
+        other => other.to_string(),
     }
 }

@@ -143,13 +143,11 @@ impl Running {
 
     /// Waits for the end of every thread; those that have not ended by the deadline are named.
     pub(crate) fn join(&mut self, deadline: RealDeadline) -> Vec<String> {
-        let mut threads = std::mem::take(&mut *self.threads.lock());
+        let threads = std::mem::take(&mut *self.threads.lock()).into_iter();
         #[cfg(feature = "rayon")]
-        if let Some(pool) = self.pool.take() {
-            threads.extend(pool.shutdown());
-        }
-        let late: Vec<String> =
-            threads.into_iter().filter_map(|thread| thread.join_by(deadline).err()).collect();
+        let threads =
+            threads.chain(self.pool.take().into_iter().flat_map(crate::executor::RayonPool::shutdown));
+        let late: Vec<String> = threads.filter_map(|thread| thread.join_by(deadline).err()).collect();
         for name in &late {
             log::error!("thread {name} has not come back by the deadline and is abandoned");
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::{BatchContext, Error, ErrorPolicy, QueueHandle, SteppedContext, StreamingContext};
+use crate::{Error, ErrorPolicy, QueueHandle, SteppedContext, StreamingContext};
 
 /// All files below a directory, and directories without any (with the contents `None`).
 fn tree(dir: &Path) -> BTreeMap<String, Option<String>> {
@@ -184,7 +184,7 @@ fn a_relative_prefix_lies_in_the_current_directory() {
 #[test]
 #[cfg(feature = "rayon")]
 fn partitions_are_written_by_several_threads_into_one_directory() {
-    use crate::RayonExecutor;
+    use crate::{BatchContext, RayonExecutor};
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
     let context = BatchContext::new(std::sync::Arc::new(RayonExecutor::on(std::sync::Arc::new(pool))));
     let batch = context.with_inline_limit(0).batch((0..100_000_u32).collect(), 64);
