@@ -484,18 +484,20 @@ fn a_hosts_executor_that_panics_fails_the_job() {
     assert!(error.to_string().contains("panicked: planned"), "{error}");
 }
 
-#[test]
-fn records_that_panic_when_they_are_dropped_do_not_end_the_engine() {
-    #[derive(Clone)]
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            if !std::thread::panicking() {
-                panic!("planned");
-            }
+/// A record whose destructor panics.
+#[derive(Clone)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("planned");
         }
     }
+}
 
+#[test]
+fn records_that_panic_when_they_are_dropped_fail_their_batch_and_nothing_else() {
     let recorder = Recorder::new();
     let ssc = builder(ErrorPolicy::continue_on_error()).listener(Arc::clone(&recorder) as _).build().unwrap();
     let (queue, bombs) = ssc.queue_stream();
@@ -506,4 +508,15 @@ fn records_that_panic_when_they_are_dropped_do_not_end_the_engine() {
     recorder.wait_completed(3);
     assert!(running.stop_gracefully(DEADLINE).unwrap().is_clean());
     assert_eq!(numbers.take_all()[..3], [0, 1, 2]);
+}
+
+#[test]
+fn records_that_no_batch_has_taken_are_dropped_where_a_panic_does_no_harm() {
+    let stored = batchmill_tests::Gate::new();
+    let ssc = builder(ErrorPolicy::stop()).clock(Arc::new(ManualClock::new())).build().unwrap();
+    ssc.receiver_stream(crate::sources::stores_then_waits(vec![Bomb], stored.clone())).for_each_batch(|_| ());
+    let running = ssc.start().unwrap();
+    stored.wait_for(1);
+    let report = running.stop().unwrap();
+    assert_eq!((report.unprocessed_blocks, report.abandoned_threads), (1, vec![]));
 }

@@ -4,5 +4,6 @@ mod corpus;
 mod errors;
 mod life_cycle;
 mod mistakes;
+mod receivers;
 mod sources;
 mod stuck;
