@@ -226,7 +226,8 @@ fn ids_count_blocks_and_completed_tells_of_each_once_in_order() {
         remote.run(move |handle| tell.send(store(handle)).unwrap());
         told.recv().unwrap().unwrap().as_u64()
     };
-    let ask = |f: fn(&ReceiverHandle<u64>) -> Option<(BlockId, BlockId, Outcome)>| {
+    type Done = Option<(BlockId, BlockId, Outcome)>;
+    let ask = |f: fn(&ReceiverHandle<u64>) -> Done| {
         let (tell, told) = mpsc::channel();
         remote.run(move |handle| tell.send(f(handle)).unwrap());
         told.recv().unwrap().map(|(first, last, outcome)| (first.as_u64(), last.as_u64(), outcome))

@@ -304,8 +304,8 @@ impl std::fmt::Debug for StopSignal {
 pub(crate) struct Leftover {
     pub(crate) blocks: usize,
     pub(crate) bytes: usize,
-    /// To be dropped where user code may run.
-    pub(crate) records: Box<dyn Send>,
+    /// Drops the records when it is dropped, which must be where user code may run.
+    _records: Box<dyn Send>,
 }
 
 /// What the driver does to a receiver's stream; the type of the records is erased.
@@ -337,7 +337,7 @@ impl<T: Send + Sync + 'static> ReceiverControl for BlockQueue<T> {
 
     fn close(&self) -> Leftover {
         let left = BlockQueue::close(self);
-        Leftover { blocks: left.blocks.len(), bytes: left.bytes, records: Box::new(left.blocks) }
+        Leftover { blocks: left.blocks.len(), bytes: left.bytes, _records: Box::new(left.blocks) }
     }
 
     fn complete(&self, ids: std::ops::Range<u64>, bytes: usize, outcome: crate::Outcome) {
