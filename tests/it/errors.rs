@@ -31,12 +31,8 @@ impl fmt::Debug for Unprintable {
 }
 
 /// Runs a graph until its error, over batches whose second partition makes closures panic: 0, 1 | 2, 3.
-fn error_of(workers: usize, build: impl Fn(DStream<'_, u64>)) -> TaskError {
-    let ssc = builder(ErrorPolicy::stop())
-        .workers(workers)
-        .clock(Arc::new(ManualClock::at_ms(41)))
-        .build()
-        .unwrap();
+fn error_of(build: impl Fn(DStream<'_, u64>)) -> TaskError {
+    let ssc = builder(ErrorPolicy::stop()).build().unwrap();
     let (queue, numbers) = ssc.queue_stream();
     build(numbers);
     queue.push_partitions(vec![vec![0, 1], vec![2, 3]]);
@@ -82,7 +78,7 @@ fn a_panic_in_a_narrow_operator_names_operator_line_batch_and_partition() {
         ("flat_map", line!(), |s| drain(s.flat_map(|n| (0..2).map(move |_| fails(n))))),
     ];
     for (operator, line, build) in cases {
-        assert_error(&error_of(1, build), operator, line, Some(1));
+        assert_error(&error_of(build), operator, line, Some(1));
     }
 }
 
@@ -97,7 +93,7 @@ fn a_panic_in_a_combining_operator_names_operator_line_and_batch() {
         ("transform_with", line!(), |s| drain(s.transform_with(s, |_, _| no_batch()))),
     ];
     for (operator, line, build) in cases {
-        let error = error_of(1, build);
+        let error = error_of(build);
         // Which task combines is the library's affair.
         assert_error(&error, operator, line, error.partition);
     }
@@ -112,7 +108,7 @@ fn a_panic_in_an_output_names_output_line_and_batch() {
         ("print_with", line!(), |s| s.print_with(3, |n| fails(*n).to_string())),
     ];
     for (operator, line, build) in cases {
-        assert_error(&error_of(1, build), operator, line, None);
+        assert_error(&error_of(build), operator, line, None);
     }
 }
 
@@ -484,18 +480,20 @@ fn a_hosts_executor_that_panics_fails_the_job() {
     assert!(error.to_string().contains("panicked: planned"), "{error}");
 }
 
-#[test]
-fn records_that_panic_when_they_are_dropped_do_not_end_the_engine() {
-    #[derive(Clone)]
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            if !std::thread::panicking() {
-                panic!("planned");
-            }
+/// A record whose destructor panics.
+#[derive(Clone)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("planned");
         }
     }
+}
 
+#[test]
+fn records_that_panic_when_they_are_dropped_fail_their_batch_and_nothing_else() {
     let recorder = Recorder::new();
     let ssc = builder(ErrorPolicy::continue_on_error()).listener(Arc::clone(&recorder) as _).build().unwrap();
     let (queue, bombs) = ssc.queue_stream();
@@ -506,4 +504,15 @@ fn records_that_panic_when_they_are_dropped_do_not_end_the_engine() {
     recorder.wait_completed(3);
     assert!(running.stop_gracefully(DEADLINE).unwrap().is_clean());
     assert_eq!(numbers.take_all()[..3], [0, 1, 2]);
+}
+
+#[test]
+fn records_that_no_batch_has_taken_are_dropped_where_a_panic_does_no_harm() {
+    let stored = batchmill_tests::Gate::new();
+    let ssc = builder(ErrorPolicy::stop()).clock(Arc::new(ManualClock::new())).build().unwrap();
+    ssc.receiver_stream(crate::sources::stores_then_waits(vec![Bomb], stored.clone())).for_each_batch(|_| ());
+    let running = ssc.start().unwrap();
+    stored.wait_for(1);
+    let report = running.stop().unwrap();
+    assert_eq!((report.unprocessed_blocks, report.abandoned_threads), (1, vec![]));
 }

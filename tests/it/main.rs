@@ -1,8 +1,11 @@
 //! Scenario tests, a module per theme. They use what every user can: the public API.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+#![expect(clippy::print_stdout, reason = "the output of a failing test says what it was at")]
 
 mod corpus;
 mod errors;
 mod life_cycle;
 mod mistakes;
+mod receivers;
 mod sources;
 mod stuck;

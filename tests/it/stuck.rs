@@ -282,11 +282,40 @@ fn a_thread_that_comes_back_after_the_end_can_store_nothing() {
 fn an_error_stop_does_not_wait_longer_than_the_deadline_for_a_receiver() {
     let ssc = builder("stuck-err").build().unwrap();
     let gate = Gate::new();
-    ssc.receiver_stream(deaf(&gate)).for_each_batch(|_| -> () { panic!("planned") });
+    ssc.receiver_stream(deaf(&gate)).for_each_batch(|batch| assert_eq!(batch.len().unwrap(), 0, "planned"));
     let running = ssc.start().unwrap();
     gate.wait_for(1);
     let error = running.await_termination().unwrap_err();
     assert!(matches!(error, Error::Task(_)), "{error}");
     gate.open();
     assert_no_threads("stuck-err");
+}
+
+#[test]
+fn records_that_do_not_come_back_from_their_destructor_hold_up_no_stop() {
+    #[derive(Clone)]
+    struct Slow(Gate);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.0.pass();
+        }
+    }
+
+    let ssc = builder("stuck-dtor").clock(Arc::new(ManualClock::new())).build().unwrap();
+    let (gate, stored) = (Gate::new(), Gate::new());
+    let (slow, came) = (gate.clone(), stored.clone());
+    stored.open();
+    let receiver = FnReceiver("slow", move |handle: &ReceiverHandle<Slow>| {
+        handle.store(Slow(slow.clone()))?;
+        came.pass();
+        Ok(())
+    });
+    ssc.receiver_stream(receiver).for_each_batch(|_| ());
+    let running = ssc.start().unwrap();
+    stored.wait_for(1);
+    let report = running.stop().unwrap();
+    assert_eq!(report.unprocessed_blocks, 1, "{report}");
+    assert_abandoned(&report, &["stuck-dtor-job"]);
+    gate.open();
+    assert_no_threads("stuck-dtor");
 }

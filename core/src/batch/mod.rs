@@ -23,8 +23,6 @@ mod map_partitions;
 mod pair;
 mod partitions;
 #[cfg(test)]
-mod promises;
-#[cfg(test)]
 mod properties;
 mod read;
 mod run;

@@ -9,6 +9,7 @@ use crate::batch::BatchContext;
 use crate::engine::{BatchSeq, InputId, TakenRange};
 use crate::graph::{BatchData, InlineInput, ReceiverSource};
 use crate::listener::{ListenerEvent, ReceiverInfo};
+use crate::receiver::Leftover;
 use crate::{BatchTime, Outcome};
 
 pub(super) struct Cutter {
@@ -109,11 +110,10 @@ impl Cutter {
         Some(data)
     }
 
-    /// Ends all queues: how many blocks and bytes no batch has taken.
-    pub(super) fn close(&self) -> (usize, usize) {
-        self.receivers()
-            .map(|receiver| receiver.control().close())
-            .fold((0, 0), |sum, left| (sum.0 + left.0, sum.1 + left.1))
+    /// Ends all queues: what no batch has taken.
+    pub(super) fn close(&self) -> Vec<Leftover> {
+        let left = self.receivers().map(|receiver| receiver.control().close());
+        left.filter(|left| left.blocks > 0).collect()
     }
 
     pub(super) fn receiver_info(

@@ -227,7 +227,8 @@ impl SteppedContext {
             | Action::ReceiverRestarts { .. }
             | Action::ReceiverFinished { .. }
             | Action::SealBlocks
-            | Action::StopReceivers => {}
+            | Action::StopReceivers
+            | Action::CloseReceivers => {}
         }
         None
     }

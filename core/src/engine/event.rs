@@ -87,6 +87,8 @@ pub(crate) enum Action {
     Fatal,
     /// Tell the receivers to stop; from now on they can store nothing.
     StopReceivers,
+    /// Nothing that receivers stored will be completed any more: tell whoever waits for that.
+    CloseReceivers,
     /// Call `stop` of the blocking inputs; answer with [`Event::InputsStopped`].
     StopInputs,
     /// Nothing more will happen. Batches that were never completed are left over.

@@ -49,6 +49,8 @@ pub(crate) struct Engine {
     seal_at: Option<Mono>,
     /// For each input, the first block no batch has taken; only to check that none is skipped or taken twice.
     untaken: Vec<u64>,
+    /// The last batch is done; what is left in the queues of receivers stays undone.
+    closed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,7 @@ impl Engine {
             ticks: None,
             seal_at: None,
             untaken,
+            closed: false,
         }
     }
 
@@ -389,7 +392,14 @@ impl Engine {
     fn finish_stop(&mut self, out: &mut Vec<Action>) {
         let Phase::Stopping { graceful, last_cut } = self.phase else { return };
         let cut = last_cut || !graceful;
-        if !cut || !self.batches.is_empty() || !self.receivers.all_ended() {
+        if !cut || !self.batches.is_empty() {
+            return;
+        }
+        // Before the receivers are waited for: one of them may wait for this.
+        if !std::mem::replace(&mut self.closed, true) {
+            out.push(Action::CloseReceivers);
+        }
+        if !self.receivers.all_ended() {
             return;
         }
         if self.has_inputs(InputClass::Blocking) {

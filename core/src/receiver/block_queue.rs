@@ -241,19 +241,16 @@ impl<T> BlockQueue<T> {
         self.room.notify_all();
     }
 
-    /// Says that nothing will complete any more, and drops what no batch has taken: how many blocks and bytes.
-    pub(crate) fn close(&self) -> (usize, usize) {
-        let mut state = self.state.lock();
-        state.stopped = true;
-        state.closed = true;
-        state.seal();
-        let left = (state.sealed.len(), state.sealed_bytes);
-        let dropped = std::mem::take(&mut state.sealed);
-        drop(state);
-        drop(dropped);
+    /// Says that nothing will complete any more, and hands over what no batch has taken.
+    pub(crate) fn close(&self) -> TakenBlocks<T> {
+        {
+            let mut state = self.state.lock();
+            state.stopped = true;
+            state.closed = true;
+        }
         self.room.notify_all();
         self.done.notify_all();
-        left
+        self.take()
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -429,7 +426,7 @@ mod tests {
         }
         queue.stop();
         assert!(storing.join().unwrap());
-        assert_eq!(queue.close(), (1, 1));
+        assert_eq!(queue.close().bytes, 1);
     }
 
     #[test]

@@ -132,11 +132,11 @@ impl<T: 'static> ReceiverHandle<T> {
         Ok(self.queue.push_block(contents, bytes)?)
     }
 
-    /// Waits until blocks are done with and returns them: each block once, in order. The end of the context, not
-    /// the beginning of its stop, ends the wait.
+    /// Waits until blocks are done with and returns them: each block once, in order. The end of the last batch of a
+    /// context that stops, not the beginning of its stop, ends the wait.
     ///
     /// # Errors
-    /// [`Stopped`] when the context has ended and all were told.
+    /// [`Stopped`] when the context stops, its last batch is done, and all were told.
     pub fn completed(&self) -> Result<CompletedBlocks, Stopped> {
         Ok(self
             .queue
@@ -147,7 +147,7 @@ impl<T: 'static> ReceiverHandle<T> {
     /// As [`completed`](Self::completed), without waiting.
     ///
     /// # Errors
-    /// [`Stopped`] when the context has ended and all were told.
+    /// As [`completed`](Self::completed).
     pub fn try_completed(&self) -> Result<Option<CompletedBlocks>, Stopped> {
         self.completed_timeout(Duration::ZERO)
     }
@@ -155,7 +155,7 @@ impl<T: 'static> ReceiverHandle<T> {
     /// As [`completed`](Self::completed), waiting at most `timeout` of real time; `None` when it has passed.
     ///
     /// # Errors
-    /// [`Stopped`] when the context has ended and all were told.
+    /// As [`completed`](Self::completed).
     pub fn completed_timeout(&self, timeout: Duration) -> Result<Option<CompletedBlocks>, Stopped> {
         Ok(self.queue.wait_completed(Some(RealDeadline::after(timeout)))?)
     }
@@ -300,6 +300,14 @@ impl std::fmt::Debug for StopSignal {
     }
 }
 
+/// What a receiver stored and no batch has taken.
+pub(crate) struct Leftover {
+    pub(crate) blocks: usize,
+    pub(crate) bytes: usize,
+    /// Drops the records when it is dropped, which must be where user code may run.
+    _records: Box<dyn Send>,
+}
+
 /// What the driver does to a receiver's stream; the type of the records is erased.
 pub(crate) trait ReceiverControl: Send + Sync {
     /// Seals the open block.
@@ -308,8 +316,8 @@ pub(crate) trait ReceiverControl: Send + Sync {
     fn stored_blocks(&self) -> u64;
     /// Refuses further records and wakes whoever waits to store.
     fn stop(&self);
-    /// Says that nothing will complete any more; how many blocks and bytes were left.
-    fn close(&self) -> (usize, usize);
+    /// Says that nothing will complete any more; what no batch has taken.
+    fn close(&self) -> Leftover;
     /// Gives the bytes back to the budget and tells of the completed blocks.
     fn complete(&self, ids: std::ops::Range<u64>, bytes: usize, outcome: crate::Outcome);
 }
@@ -327,8 +335,9 @@ impl<T: Send + Sync + 'static> ReceiverControl for BlockQueue<T> {
         BlockQueue::stop(self);
     }
 
-    fn close(&self) -> (usize, usize) {
-        BlockQueue::close(self)
+    fn close(&self) -> Leftover {
+        let left = BlockQueue::close(self);
+        Leftover { blocks: left.blocks.len(), bytes: left.bytes, _records: Box::new(left.blocks) }
     }
 
     fn complete(&self, ids: std::ops::Range<u64>, bytes: usize, outcome: crate::Outcome) {

@@ -11,7 +11,7 @@ mod rate;
 
 pub(crate) use block_queue::{BlockQueue, BlockQueueSettings};
 pub(crate) use channel::ChannelReceiver;
-pub(crate) use handle::{ReceiverControl, StopSignal, tell_of_wait};
+pub(crate) use handle::{Leftover, ReceiverControl, StopSignal, tell_of_wait};
 pub use handle::{ReceiverHandle, Stopped};
 pub(crate) use rate::RateLimiter;
 

@@ -37,6 +37,8 @@ pub(super) struct EngineThread {
     pub(super) last_error: Option<Error>,
     /// What the context stops with.
     pub(super) fatal: Option<Error>,
+    /// The stop report, as far as it is known.
+    pub(super) left_undone: StopReport,
     /// How long the stop that was asked for may take.
     pub(super) stop_within: Option<Duration>,
 }
@@ -142,6 +144,7 @@ impl EngineThread {
             Action::Complete { batch, outcome, ranges } => self.complete(batch, outcome, ranges),
             Action::Fatal => self.fatal = self.last_error.take(),
             Action::StopReceivers => self.stop_receivers(),
+            Action::CloseReceivers => self.close_receivers(),
             Action::StopInputs => self.ask(Ask::Stop),
             Action::Finish { abandoned_batches } => self.finish(abandoned_batches),
         }
@@ -237,17 +240,23 @@ impl EngineThread {
         }
     }
 
+    fn close_receivers(&mut self) {
+        let left = self.cutter.close();
+        if left.is_empty() {
+            return;
+        }
+        self.left_undone.unprocessed_blocks += left.iter().map(|left| left.blocks).sum::<usize>();
+        self.left_undone.unprocessed_bytes += left.iter().map(|left| left.bytes).sum::<usize>();
+        self.send_job(Job::DropLeft(left));
+    }
+
     fn finish(&mut self, abandoned_batches: usize) {
-        let (unprocessed_blocks, unprocessed_bytes) = self.cutter.close();
+        self.close_receivers();
         self.jobs = None;
         self.asks = None;
         self.bus.close();
-        let report = StopReport {
-            abandoned_threads: Vec::new(),
-            abandoned_batches,
-            unprocessed_blocks,
-            unprocessed_bytes,
-        };
+        self.left_undone.abandoned_batches = abandoned_batches;
+        let report = std::mem::take(&mut self.left_undone);
         self.control.set_ended(Ended { error: self.fatal.take(), report });
     }
 }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::executor::Executor;
 use crate::graph::GraphBuilder;
 use crate::listener::ListenerBus;
-use crate::stop::{Control, Ended};
+use crate::stop::{Control, Ended, StopReport};
 use crate::thread::{ContextId, NamedThread};
 
 /// The threads of a running context, for joining. Receivers' threads are added as they are started.
@@ -130,6 +130,7 @@ impl Running {
             bus: Arc::clone(&self.bus),
             last_error: None,
             fatal: None,
+            left_undone: StopReport::default(),
             stop_within: None,
         };
         self.spawn(config, "timer", move || engine.run())

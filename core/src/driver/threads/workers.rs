@@ -1,6 +1,7 @@
 //! The threads that work for the engine: jobs, blocking inputs, receivers. Each takes one request after another from
 //! its mailbox and reports how it went; all end when the engine drops its end of the mailbox.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel as channel;
@@ -11,6 +12,7 @@ use crate::driver::job_runner::JobRunner;
 use crate::engine::{BatchSeq, InputId, OutputId};
 use crate::error::{Error, SourceError};
 use crate::graph::{BatchData, ReceiverSource};
+use crate::receiver::Leftover;
 use crate::stop::Control;
 
 /// What the engine's thread is told.
@@ -51,6 +53,8 @@ pub(super) enum Job {
     },
     /// Drop a batch that did not run to its end: its records' destructors are user code.
     Discard(Arc<BatchData>),
+    /// Drop what no batch has taken, for the same reason.
+    DropLeft(Vec<Leftover>),
 }
 
 pub(super) fn run_jobs(mut runner: JobRunner, mailbox: &channel::Receiver<Job>, report: &Report) {
@@ -61,6 +65,11 @@ pub(super) fn run_jobs(mut runner: JobRunner, mailbox: &channel::Receiver<Job>, 
                 report.send(Message::JobDone { batch: data.seq, output, result });
             }
             Job::Discard(data) => runner.discard(&data),
+            Job::DropLeft(left) => {
+                if catch_unwind(AssertUnwindSafe(|| drop(left))).is_err() {
+                    log::error!("dropping records that no batch has taken: a destructor panicked");
+                }
+            }
         }
     }
 }
@@ -101,7 +110,7 @@ pub(super) fn run_receiver(input: InputId, receiver: &dyn ReceiverSource, report
 /// stop from ending at its deadline.
 pub(super) fn run_hooks(hooks: Vec<Box<dyn FnOnce() + Send>>) {
     for hook in hooks {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(hook)).is_err() {
+        if catch_unwind(AssertUnwindSafe(hook)).is_err() {
             log::error!("a receiver's on_stop panicked");
         }
     }
