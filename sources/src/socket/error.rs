@@ -159,8 +159,8 @@ mod tests {
         let error = SocketError::Connect { addr: "localhost:9999".to_owned(), tried: 2, cause };
         assert_eq!(
             error.to_string(),
-            "no connection to localhost:9999: connection refused (the last of 2 addresses) \
-             (is a server listening there? `nc -lk 9999` starts one)"
+            "no connection to localhost:9999: connection refused (the last of 2 addresses); \
+             is a server listening there? `nc -lk 9999` starts one"
         );
     }
 
