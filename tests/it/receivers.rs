@@ -518,7 +518,7 @@ fn restarts_without_a_record_end_at_their_limit_with_the_receivers_error() {
         _ => None,
     });
     let stopped: Vec<_> = stopped.collect();
-    assert_eq!(stopped[0], ("absent".to_owned(), Some("source absent: refused".to_owned())));
+    assert_eq!(stopped[0], ("absent".to_owned(), Some("refused".to_owned())));
     assert_eq!(stopped[1], ("idle".to_owned(), None));
 }
 
