@@ -6,6 +6,7 @@ mod corpus;
 mod errors;
 mod life_cycle;
 mod mistakes;
+mod oracle;
 mod receivers;
 mod sources;
 mod stuck;
