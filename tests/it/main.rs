@@ -5,8 +5,10 @@
 mod corpus;
 mod errors;
 mod life_cycle;
+mod listeners;
 mod mistakes;
 mod oracle;
 mod receivers;
 mod sources;
 mod stuck;
+mod timing;

@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use batchmill::{BatchTime, DStream, ErrorPolicy, ManualClock, StreamingContext};
-use batchmill_tests::DEADLINE;
+use batchmill_tests::wait_until;
 
 use super::ops::{Case, Input, Pair};
 use super::pipeline::{Piped, apply};
@@ -46,7 +46,7 @@ fn observe(stream: DStream<'_, Pair>) -> mpsc::Receiver<Seen> {
     told
 }
 
-/// Starts on the driver, calls `done` after each of `batches` batches, and stops.
+/// Starts on the driver, runs so many batches, and stops.
 fn drive(driver: Driver, policy: ErrorPolicy, batches: usize, build: impl FnOnce(&StreamingContext)) {
     let clock = Arc::new(ManualClock::new());
     let builder = StreamingContext::builder().error_policy(policy).clock(Arc::clone(&clock) as _);
@@ -64,7 +64,11 @@ fn drive(driver: Driver, policy: ErrorPolicy, batches: usize, build: impl FnOnce
             let running = ssc.start().unwrap();
             for _ in 0..batches {
                 clock.advance(SECOND);
-                ticks.take_timeout(DEADLINE).unwrap();
+                // A context that has stopped with an error says so at once.
+                wait_until("the batch", || {
+                    running.await_termination_timeout(Duration::ZERO).unwrap();
+                    ticks.take_timeout(SECOND).is_some()
+                });
             }
             running.stop().unwrap();
         }
