@@ -1,8 +1,10 @@
-//! Shared parts of the scenario tests: what a test waits on, what it listens with, how it counts threads; and the two
-//! kinds of doc tests that belong to no published crate, [`compile_fail`] and the READMEs.
+//! Shared parts of the scenario tests: what a test waits on, what it listens with, how it counts threads; and the doc
+//! tests that belong to no published crate: what must not compile, and the READMEs.
 
-pub mod compile_fail;
+#[cfg(doctest)]
+mod compile_fail;
 mod gate;
+#[cfg(doctest)]
 mod readme;
 mod recorder;
 mod threads;
