@@ -40,6 +40,8 @@ pub(crate) struct BlockQueue<T> {
 struct State<T> {
     open: Open<T>,
     open_bytes: usize,
+    /// The length of the last sealed block of bytes.
+    last_bytes: usize,
     sealed: Vec<Block<T>>,
     sealed_bytes: usize,
     /// The id the open block will get.
@@ -81,6 +83,7 @@ impl<T> BlockQueue<T> {
         let state = State {
             open: Open::Items(Vec::new()),
             open_bytes: 0,
+            last_bytes: 0,
             sealed: Vec::new(),
             sealed_bytes: 0,
             next_id: 0,
@@ -127,7 +130,9 @@ impl<T> BlockQueue<T> {
         };
         if !fits {
             state.seal();
-            state.open = Open::Bytes(Vec::new(), Arc::clone(decoder));
+            // A steady source fills the next block as far as the last one: room for that saves growing step by step.
+            let room = state.last_bytes.min(self.settings.block_bytes).max(bytes.len());
+            state.open = Open::Bytes(Vec::with_capacity(room), Arc::clone(decoder));
         }
         if let Open::Bytes(open, _) = &mut state.open {
             if open.capacity() - open.len() < bytes.len() {
@@ -283,7 +288,10 @@ impl<T> State<T> {
     fn seal_even_if_empty(&mut self) {
         let block = match std::mem::replace(&mut self.open, Open::Items(Vec::new())) {
             Open::Items(items) => Block::Items(Arc::new(items)),
-            Open::Bytes(bytes, decoder) => Block::Bytes(Arc::new(ByteBlock::new(bytes)), decoder),
+            Open::Bytes(bytes, decoder) => {
+                self.last_bytes = bytes.len();
+                Block::Bytes(Arc::new(ByteBlock::new(bytes)), decoder)
+            }
         };
         self.sealed.push(block);
         self.sealed_bytes += std::mem::take(&mut self.open_bytes);
