@@ -4,7 +4,7 @@
 //! | feature | module | what |
 //! |---|---|---|
 //! | `socket` (default) | [`socket`] | lines, frames and records from a TCP connection |
-//! | `file` (default) | [`mod@file`] | files that appear in a directory |
+//! | `file` (default) | [`file`](mod@file) | files that appear in a directory |
 //! | `fake` | [`fake`] | servers on loopback, for tests |
 //!
 //! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.

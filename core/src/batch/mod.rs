@@ -23,6 +23,8 @@ mod map_partitions;
 mod pair;
 mod partitions;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod properties;
 mod read;
 mod run;

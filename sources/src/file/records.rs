@@ -181,7 +181,8 @@ impl<T> Iterator for ReadRecords<T> {
     }
 }
 
-/// The contents of a file, for [`FileFormat::reader`](super::FileFormat::reader): as many bytes as the file had when it was put into a batch.
+/// The contents of a file, for [`FileFormat::reader`](super::FileFormat::reader): as many bytes as the file had when
+/// it was put into a batch.
 ///
 /// Reading fails when the file is changed meanwhile or the system says so; then the file is left with an event.
 #[derive(Debug)]

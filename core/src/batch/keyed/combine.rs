@@ -174,7 +174,7 @@ where
 }
 
 /// Merges the parcels of one output partition, in their order.
-fn merge_parcels<K: Hash + Eq, C: Clone, S: Slot<C>>(
+fn merge_parcels<K: Data + Hash + Eq, C: Clone, S: Slot<C>>(
     hasher: &KeyHasher,
     parcels: Vec<Vec<(K, C)>>,
     merge: impl Fn(C, C) -> C,

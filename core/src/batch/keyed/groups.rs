@@ -28,7 +28,7 @@ pub(crate) struct Groups<K, V> {
 }
 
 /// Reads a partition to its end, in its task.
-pub(crate) fn group<K: Hash + Eq, V: Clone>(
+pub(crate) fn group<K: Hash + Eq + Clone, V: Clone>(
     hasher: KeyHasher,
     mut pairs: Box<dyn Chunks<(K, V)>>,
 ) -> Result<Groups<K, V>, Fault> {

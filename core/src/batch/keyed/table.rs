@@ -22,11 +22,18 @@ const FAST_GROWTH_SLOTS: usize = 1 << 16;
 
 pub(super) struct Table<K, S> {
     hasher: KeyHasher,
-    /// A power of two; at most three quarters of it are used.
+    /// A power of two; at most half of it is used.
     index: Vec<u32>,
     entries: Vec<(K, S)>,
     /// The high half of each entry's hash: all that places it, here and in a partition.
     hashes: Vec<u32>,
+}
+
+/// A record whose key the table does not have: its place in the chunk, its hash, and where the index gets it.
+struct NewKey {
+    record: usize,
+    hash: u32,
+    at: usize,
 }
 
 impl<K: Hash + Eq, S> Table<K, S> {
@@ -54,7 +61,9 @@ impl<K: Hash + Eq, S> Table<K, S> {
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&S> {
-        self.find(half(&self.hasher, key), key).ok().map(|position| &self.entries[position].1)
+        find(&self.index, &self.entries, half(&self.hasher, key), key)
+            .ok()
+            .map(|position| &self.entries[position].1)
     }
 
     /// Takes all records out of `records`: the first value of a key becomes `create` of it, each further one is merged
@@ -65,12 +74,33 @@ impl<K: Hash + Eq, S> Table<K, S> {
         create: impl Fn(V) -> C,
         merge: impl Fn(C, V) -> C,
     ) where
+        K: Clone,
         S: Slot<C>,
     {
         if needs_drop::<V>() {
             records.drain(..).for_each(|(key, value)| self.combine_one(key, value, &create, &merge));
-        } else {
+        } else if needs_drop::<K>() {
             self.combine_in_place(records, &create, &merge);
+        } else {
+            self.combine_copied(records, &create, &merge);
+            records.clear();
+        }
+    }
+
+    /// For keys and values that can be copied.
+    fn combine_copied<V: Clone, C>(
+        &mut self,
+        mut records: &[(K, V)],
+        create: impl Fn(V) -> C,
+        merge: impl Fn(C, V) -> C,
+    ) where
+        K: Clone,
+        S: Slot<C>,
+    {
+        while let Some(new) = self.merge_known(records, &merge) {
+            let (key, value) = &records[new.record];
+            self.insert(new.at, new.hash, (key.clone(), S::new(create(value.clone()))));
+            records = &records[new.record + 1..];
         }
     }
 
@@ -85,19 +115,30 @@ impl<K: Hash + Eq, S> Table<K, S> {
     {
         // Records of new keys are swapped to the front. No key is new in one record of a chunk and known in another,
         // so that the values of a key keep their order.
-        let mut new = 0;
-        for i in 0..records.len() {
-            let (key, value) = &records[i];
-            match self.find(half(&self.hasher, key), key) {
-                Ok(position) => self.entries[position].1.update(|combined| merge(combined, value.clone())),
-                Err(_) => {
-                    records.swap(new, i);
-                    new += 1;
-                }
-            }
+        let (mut new, mut start) = (0, 0);
+        while let Some(found) = self.merge_known(&records[start..], &merge) {
+            records.swap(new, start + found.record);
+            new += 1;
+            start += found.record + 1;
         }
         let new = records.drain(..).take(new);
         new.for_each(|(key, value)| self.combine_one(key, value, &create, &merge));
+    }
+
+    /// Merges records of known keys, up to the first one whose key is new.
+    fn merge_known<V: Clone, C>(&mut self, records: &[(K, V)], merge: impl Fn(C, V) -> C) -> Option<NewKey>
+    where
+        S: Slot<C>,
+    {
+        let (index, entries, hasher) = (&self.index[..], &mut self.entries[..], &self.hasher);
+        for (record, (key, value)) in records.iter().enumerate() {
+            let hash = half(hasher, key);
+            match find(index, entries, hash, key) {
+                Ok(position) => entries[position].1.update(|combined| merge(combined, value.clone())),
+                Err(at) => return Some(NewKey { record, hash, at }),
+            }
+        }
+        None
     }
 
     #[inline(never)]
@@ -106,28 +147,9 @@ impl<K: Hash + Eq, S> Table<K, S> {
         S: Slot<C>,
     {
         let hash = half(&self.hasher, &key);
-        match self.find(hash, &key) {
+        match find(&self.index, &self.entries, hash, &key) {
             Ok(position) => self.entries[position].1.update(|combined| merge(combined, value)),
             Err(at) => self.insert(at, hash, (key, S::new(create(value)))),
-        }
-    }
-
-    /// The position of the key's entry, or the place in the index where it would be entered.
-    #[inline(always)]
-    fn find(&self, hash: u32, key: &K) -> Result<usize, usize> {
-        let mask = self.mask();
-        let mut at = hash & mask;
-        loop {
-            let slot = self.index[at as usize];
-            if (slot ^ hash) & !mask == 0
-                && self.entries.get((slot & mask) as usize).is_some_and(|(known, _)| known == key)
-            {
-                return Ok((slot & mask) as usize);
-            }
-            if slot == EMPTY {
-                return Err(at as usize);
-            }
-            at = (at + 1) & mask;
         }
     }
 
@@ -135,7 +157,7 @@ impl<K: Hash + Eq, S> Table<K, S> {
         self.index[at] = (hash & !self.mask()) | self.entries.len() as u32;
         self.entries.push(entry);
         self.hashes.push(hash);
-        if self.entries.len() >= self.index.len() / 4 * 3 {
+        if self.entries.len() * 2 > self.index.len() {
             let slots = self.index.len() * if self.index.len() < FAST_GROWTH_SLOTS { 4 } else { 2 };
             assert!(slots as u64 <= 1 << 32, "a task meets less than 3 billion different keys");
             self.index = vec![EMPTY; slots];
@@ -187,9 +209,28 @@ impl<K: Hash + Eq, S> Table<K, S> {
     }
 }
 
-/// An index for `keys` keys, a quarter of it free.
+/// The position of the key's entry, or the place in the index where it would be entered.
+#[inline(always)]
+fn find<K: Eq, S>(index: &[u32], entries: &[(K, S)], hash: u32, key: &K) -> Result<usize, usize> {
+    let mask = (index.len() - 1) as u32;
+    let mut at = hash & mask;
+    loop {
+        let slot = index[at as usize];
+        if (slot ^ hash) & !mask == 0
+            && entries.get((slot & mask) as usize).is_some_and(|(known, _)| known == key)
+        {
+            return Ok((slot & mask) as usize);
+        }
+        if slot == EMPTY {
+            return Err(at as usize);
+        }
+        at = (at + 1) & mask;
+    }
+}
+
+/// An index for `keys` keys, half of it free: a fuller one is smaller, but its misses are harder to predict.
 fn empty_index(keys: usize) -> Vec<u32> {
-    vec![EMPTY; (keys.max(32) + keys / 3 + 1).next_power_of_two()]
+    vec![EMPTY; (keys.max(32) * 2).next_power_of_two()]
 }
 
 #[inline(always)]

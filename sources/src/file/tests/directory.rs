@@ -91,6 +91,25 @@ fn a_directory_that_goes_gives_empty_batches_until_it_is_back() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_directory_that_cannot_be_listed_for_a_while_is_told_once_each_way() {
+    let parent = TempDir::new().unwrap();
+    let (dir, aside) = (parent.path().join("dir"), parent.path().join("aside"));
+    fs::create_dir(&dir).unwrap();
+    write(&dir, "a", "one\n", 1);
+    let mut kit = lines(FileOptions::new(&dir, Existing::Read).settle(Duration::ZERO));
+    assert_eq!(kit.step(), ["one"]);
+    fs::rename(&dir, &aside).unwrap();
+    std::os::unix::fs::symlink("dir", &dir).unwrap();
+    kit.test.run_batches(3).unwrap();
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    kit.test.run_batches(3).unwrap();
+    assert_eq!(kit.events.kinds(), ["dir_unreadable", "dir_found"]);
+    assert!(kit.read.take_all().is_empty());
+}
+
+#[test]
 fn an_empty_directory_in_its_place_makes_nothing_forgotten() {
     // As when a file system is unmounted: the directory it was mounted on is empty.
     let parent = TempDir::new().unwrap();
