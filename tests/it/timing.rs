@@ -215,7 +215,8 @@ fn on_the_system_clock_batches_come_by_themselves_in_time_order() {
     ssc.constant_stream(vec![1]).for_each_batch(move |batch| tell.send(batch.time()).map_err(|_| "over"));
     let running = ssc.start().unwrap();
     let times: Vec<_> = (0..100).map(|_| told.recv_timeout(DEADLINE).unwrap()).collect();
-    assert_eq!(times[0], running.first_batch());
+    // On a busy machine ticks have merged.
+    assert!(times[0] >= running.first_batch());
     assert!(times.windows(2).all(|w| w[0] < w[1]), "{times:?}");
     running.stop().unwrap();
 }
