@@ -4,6 +4,7 @@
 
 mod corpus;
 mod errors;
+mod inputs;
 mod life_cycle;
 mod listeners;
 mod mistakes;

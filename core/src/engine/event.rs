@@ -91,6 +91,6 @@ pub(crate) enum Action {
     CloseReceivers,
     /// Call `stop` of the blocking inputs; answer with [`Event::InputsStopped`].
     StopInputs,
-    /// Nothing more will happen. Batches that were never completed are left over.
+    /// Nothing more will happen. So many batches did not run: their inputs were told, or not even that.
     Finish { abandoned_batches: usize },
 }

@@ -51,6 +51,8 @@ pub(crate) struct Engine {
     untaken: Vec<u64>,
     /// The last batch is done; what is left in the queues of receivers stays undone.
     closed: bool,
+    /// How many batches were completed without having run.
+    abandoned: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,7 @@ impl Engine {
             seal_at: None,
             untaken,
             closed: false,
+            abandoned: 0,
         }
     }
 
@@ -236,6 +239,7 @@ impl Engine {
 
     fn complete(&mut self, seq: BatchSeq, outcome: Outcome, out: &mut Vec<Action>) {
         if let Some(batch) = self.batches.remove(seq) {
+            self.abandoned += usize::from(outcome == Outcome::Abandoned);
             out.push(Action::Complete { batch: seq, outcome, ranges: batch.ranges });
         }
     }
@@ -277,7 +281,7 @@ impl Engine {
     fn finish(&mut self, out: &mut Vec<Action>) {
         if self.phase != Phase::Finished {
             self.phase = Phase::Finished;
-            out.push(Action::Finish { abandoned_batches: self.batches.len() });
+            out.push(Action::Finish { abandoned_batches: self.abandoned + self.batches.len() });
         }
     }
 
