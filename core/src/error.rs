@@ -181,8 +181,8 @@ pub enum Error {
     },
     /// The context is stopped or stopping.
     Stopped,
-    /// A thread of the context asked to wait for the end of the context, which would be a wait for itself. The stop
-    /// was signalled all the same.
+    /// A thread of the context asked to wait for the end of the context, which would be a wait for itself. A method
+    /// that consumes the running context has signalled the stop all the same.
     OwnThread,
     /// The engine itself failed: a mistake in this library, worth a report.
     Internal {
@@ -200,9 +200,7 @@ impl fmt::Display for Error {
             Self::Source { source, cause } => write!(f, "source {source}: {cause}"),
             Self::Thread { name, cause } => write!(f, "thread {name} could not be started: {cause}"),
             Self::Stopped => f.write_str("the context is stopped"),
-            Self::OwnThread => f.write_str(
-                "a thread of the context cannot wait for the end of the context; the stop was signalled",
-            ),
+            Self::OwnThread => f.write_str("a thread of the context cannot wait for the end of the context"),
             Self::Internal { reason } => write!(f, "the engine failed, please report it: {reason}"),
         }
     }

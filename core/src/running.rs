@@ -14,7 +14,8 @@ use crate::stop::{Ended, StopHandle, StopReport, StopRequest};
 /// A started context. Dropping it stops it, waiting at most `drop_deadline`.
 ///
 /// Deadlines are real time, whatever clock the context has. None of the methods waits on a thread of the context
-/// itself (in a batch function, say): there they signal the stop and return [`Error::OwnThread`].
+/// itself (in a batch function, say): there they return [`Error::OwnThread`], and those that consume the context
+/// signal the stop.
 #[derive(Debug)]
 pub struct RunningContext {
     config: Arc<Config>,

@@ -220,6 +220,7 @@ fn a_wait_for_the_own_end_inside_a_batch_function_is_an_error_and_stops_the_cont
     in_a_batch_function("lc-own-await", move |running| own(running.await_termination()));
     in_a_batch_function("lc-own-timeout", |running| {
         assert!(matches!(running.await_termination_timeout(DEADLINE), Err(Error::OwnThread)));
+        assert!(running.is_running(), "this one consumes nothing and stops nothing");
     });
 }
 
