@@ -256,11 +256,16 @@ fn ids_count_blocks_and_completed_tells_of_each_once_in_order() {
     assert_eq!(ask(timed), Some((3, 4, Outcome::Failed)));
     assert_eq!(ask(tried), None);
     assert_eq!(id_of(vec![6]), 5);
-    remote.start(|handle| {
+    let begun = Gate::new();
+    begun.open();
+    let came = begun.clone();
+    remote.start(move |handle| {
+        came.pass();
         let end = handle.completed().map(|done| (done.first.as_u64(), done.outcome));
         assert_eq!(end, Ok((5, Outcome::Succeeded)), "the last cut");
         assert!(handle.completed().is_err() && handle.try_completed().is_err());
     });
+    begun.wait_for(1);
     assert!(running.stop_gracefully(DEADLINE).unwrap().is_clean());
     assert_eq!(remote.done.recv_timeout(DEADLINE), Ok(()), "the assertions in the receiver held");
 }
