@@ -3,13 +3,15 @@
 #![expect(clippy::print_stdout, reason = "the output of a failing test says what it was at")]
 
 mod corpus;
-mod errors;
 mod inputs;
 mod life_cycle;
 mod listeners;
 mod mistakes;
 mod oracle;
+mod panics;
+mod policy;
 mod receivers;
 mod sources;
+mod stored;
 mod stuck;
 mod timing;

@@ -1,13 +1,14 @@
 //! Receivers and inputs as a stranger would write them, for the scenarios of all themes: public API only.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use batchmill::{
-    Batch, BatchContext, BatchTime, InputDStream, InputHandle, Outcome, PlanLimits, PlanSize, Receiver,
-    ReceiverHandle, SourceError,
+    Batch, BatchContext, BatchTime, InputDStream, InputHandle, ManualClock, Outcome, PlanLimits, PlanSize,
+    Receiver, ReceiverHandle, SourceError, StreamingContext, StreamingContextBuilder,
 };
-use batchmill_tests::Gate;
+use batchmill_tests::{DEADLINE, Gate};
 
 /// A receiver made of a function.
 pub(crate) struct FnReceiver<F>(pub(crate) &'static str, pub(crate) F);
@@ -55,6 +56,57 @@ pub(crate) fn stores_then_waits<T: batchmill::Data>(items: Vec<T>, stored: Gate)
         let _ = handle.stopped().recv();
         Ok(())
     })
+}
+
+/// A second a batch on a clock that only the test moves.
+pub(crate) fn manual() -> (Arc<ManualClock>, StreamingContextBuilder) {
+    let clock = Arc::new(ManualClock::new());
+    let builder =
+        StreamingContext::builder().batch_interval(Duration::from_secs(1)).clock(Arc::clone(&clock) as _);
+    (clock, builder)
+}
+
+/// A receiver that does what it is sent, one request after another, and says when each is done.
+pub(crate) struct Remote<T> {
+    pub(crate) requests: crossbeam_channel::Sender<Request<T>>,
+    pub(crate) done: mpsc::Receiver<()>,
+}
+
+type Request<T> = Box<dyn FnOnce(&ReceiverHandle<T>) + Send>;
+
+impl<T: batchmill::Data> Remote<T> {
+    pub(crate) fn new() -> (Self, impl Receiver<T>) {
+        let (requests, to_do) = crossbeam_channel::unbounded::<Request<T>>();
+        let (tell, done) = mpsc::channel();
+        let receiver = FnReceiver("remote", move |handle: &ReceiverHandle<T>| {
+            loop {
+                crossbeam_channel::select! {
+                    recv(to_do) -> request => match request {
+                        Ok(request) => request(handle),
+                        Err(_) => return Ok(()),
+                    },
+                    recv(handle.stopped()) -> _ => return Ok(()),
+                }
+                // The test may be over.
+                let _ = tell.send(());
+            }
+        });
+        (Self { requests, done }, receiver)
+    }
+
+    /// Waits until it is done.
+    pub(crate) fn run(&self, request: impl FnOnce(&ReceiverHandle<T>) + Send + 'static) {
+        self.start(request);
+        self.done.recv_timeout(DEADLINE).unwrap();
+    }
+
+    pub(crate) fn start(&self, request: impl FnOnce(&ReceiverHandle<T>) + Send + 'static) {
+        self.requests.send(Box::new(request)).unwrap();
+    }
+
+    pub(crate) fn store(&self, items: impl IntoIterator<Item = T> + Send + 'static) {
+        self.run(move |handle| items.into_iter().for_each(|item| handle.store(item).unwrap()));
+    }
 }
 
 /// What an input of [`Numbers`] was asked, in order.
