@@ -25,16 +25,20 @@ pub use lines::{LineCount, LineError, TextLines, Utf8Policy};
 pub use pattern::Pattern;
 pub use split::{Lines, Split, SplitWhitespace};
 
+use crate::buffer::{BlockBytes, SpareBuffers};
+
 /// UTF-8 that was checked as a whole, shared by the texts cut from it.
 pub(crate) struct TextBlock {
     text: String,
+    /// Where the memory goes afterwards.
+    home: Option<Arc<SpareBuffers>>,
     returns: OnceLock<bool>,
 }
 
 impl TextBlock {
     /// A block of at most 4 GiB.
     fn new(text: String) -> Self {
-        Self { text, returns: OnceLock::new() }
+        Self { text, home: None, returns: OnceLock::new() }
     }
 
     /// Checks `bytes` in place. Gives them back when they are not UTF-8, or too long for a text's offsets.
@@ -48,6 +52,18 @@ impl TextBlock {
         }
     }
 
+    /// As [`from_utf8`](Self::from_utf8), for the bytes of a block.
+    pub(crate) fn from_block(bytes: BlockBytes) -> Result<Self, BlockBytes> {
+        let (bytes, home) = bytes.take_apart();
+        match Self::from_utf8(bytes) {
+            Ok(mut text) => {
+                text.home = home;
+                Ok(text)
+            }
+            Err(bytes) => Err(BlockBytes::put_together(bytes, home)),
+        }
+    }
+
     #[inline]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
@@ -56,6 +72,12 @@ impl TextBlock {
     /// Whether there is a `\r` in it. Looked up once.
     fn has_returns(&self) -> bool {
         *self.returns.get_or_init(|| memchr::memchr(b'\r', self.text.as_bytes()).is_some())
+    }
+}
+
+impl Drop for TextBlock {
+    fn drop(&mut self) {
+        drop(BlockBytes::put_together(std::mem::take(&mut self.text).into_bytes(), self.home.take()));
     }
 }
 
