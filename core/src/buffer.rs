@@ -44,17 +44,6 @@ impl SpareBuffers {
         Vec::with_capacity(room)
     }
 
-    fn put(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() < SMALLEST {
-            return;
-        }
-        buffer.clear();
-        let mut state = self.state.lock();
-        if !state.closed {
-            state.buffers.push(buffer);
-        }
-    }
-
     /// Frees what nobody has asked for since the last call.
     pub(crate) fn trim(&self) {
         let mut state = self.state.lock();
@@ -76,26 +65,47 @@ impl SpareBuffers {
     }
 }
 
+/// Where the memory of a block goes.
+///
+/// A trait, so that a text does not show the lock behind it: clippy would warn everybody who has texts as keys of a map
+/// that their hash might change (`mutable_key_type`).
+pub(crate) trait Home: Send + Sync + std::fmt::Debug {
+    fn put(&self, buffer: Vec<u8>);
+}
+
+impl Home for SpareBuffers {
+    fn put(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() < SMALLEST {
+            return;
+        }
+        buffer.clear();
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.buffers.push(buffer);
+        }
+    }
+}
+
 /// The bytes of a block, and where their memory goes afterwards.
 #[derive(Debug)]
 pub(crate) struct BlockBytes {
     bytes: Vec<u8>,
-    home: Option<Arc<SpareBuffers>>,
+    home: Option<Arc<dyn Home>>,
 }
 
 impl BlockBytes {
     /// Bytes whose memory goes back to `home`.
     pub(crate) fn lent(bytes: Vec<u8>, home: &Arc<SpareBuffers>) -> Self {
-        Self { bytes, home: Some(Arc::clone(home)) }
+        Self { bytes, home: Some(Arc::clone(home) as Arc<dyn Home>) }
     }
 
     /// The two parts.
-    pub(crate) fn take_apart(mut self) -> (Vec<u8>, Option<Arc<SpareBuffers>>) {
+    pub(crate) fn take_apart(mut self) -> (Vec<u8>, Option<Arc<dyn Home>>) {
         (std::mem::take(&mut self.bytes), self.home.take())
     }
 
     /// Puts together what was taken apart.
-    pub(crate) fn put_together(bytes: Vec<u8>, home: Option<Arc<SpareBuffers>>) -> Self {
+    pub(crate) fn put_together(bytes: Vec<u8>, home: Option<Arc<dyn Home>>) -> Self {
         Self { bytes, home }
     }
 }

@@ -17,7 +17,7 @@ mod split;
 mod traits;
 mod window;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use cutter::{Cut, LineCutter, LineTooLong, LongLine};
 use inline::{INLINE, Inline};
@@ -25,20 +25,23 @@ pub use lines::{LineCount, LineError, TextLines, Utf8Policy};
 pub use pattern::Pattern;
 pub use split::{Lines, Split, SplitWhitespace};
 
-use crate::buffer::{BlockBytes, SpareBuffers};
+use crate::buffer::{BlockBytes, Home};
 
 /// UTF-8 that was checked as a whole, shared by the texts cut from it.
 pub(crate) struct TextBlock {
     text: String,
     /// Where the memory goes afterwards.
-    home: Option<Arc<SpareBuffers>>,
-    returns: OnceLock<bool>,
+    home: Option<Arc<dyn Home>>,
+    /// Whether there is a `\r` in it. Looked up when it is made, not when it is asked for: clippy takes a cell in here
+    /// for a text that may change as the key of a map, and would say so to every user.
+    returns: bool,
 }
 
 impl TextBlock {
     /// A block of at most 4 GiB.
     fn new(text: String) -> Self {
-        Self { text, home: None, returns: OnceLock::new() }
+        let returns = memchr::memchr(b'\r', text.as_bytes()).is_some();
+        Self { text, home: None, returns }
     }
 
     /// Checks `bytes` in place. Gives them back when they are not UTF-8, or too long for a text's offsets.
@@ -69,9 +72,9 @@ impl TextBlock {
         &self.text
     }
 
-    /// Whether there is a `\r` in it. Looked up once.
+    /// Whether there is a `\r` in it.
     fn has_returns(&self) -> bool {
-        *self.returns.get_or_init(|| memchr::memchr(b'\r', self.text.as_bytes()).is_some())
+        self.returns
     }
 }
 
