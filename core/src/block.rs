@@ -10,6 +10,7 @@ use std::sync::{Arc, Once, OnceLock};
 use parking_lot::Mutex;
 
 use crate::SourceError;
+use crate::buffer::BlockBytes;
 use crate::text::TextBlock;
 
 /// A block of bytes as a source delivered it, holding whole records. Shared and immutable.
@@ -25,7 +26,7 @@ use crate::text::TextBlock;
 pub struct ByteBlock {
     len: usize,
     /// What was delivered, until the first reader decides in which form it stays.
-    delivered: Mutex<Option<Vec<u8>>>,
+    delivered: Mutex<Option<BlockBytes>>,
     form: OnceLock<Form>,
     /// The text of a block that a binary decoder read first: the one case that costs a copy.
     late_text: OnceLock<Option<Arc<TextBlock>>>,
@@ -38,14 +39,18 @@ enum Form {
     /// Checked as a whole; texts slice it.
     Text(Arc<TextBlock>),
     /// Known not to be text that can be sliced: not UTF-8, or too long.
-    NotText(Vec<u8>),
+    NotText(BlockBytes),
     /// A binary decoder was first; whether it is text was never asked.
-    Unchecked(Vec<u8>),
+    Unchecked(BlockBytes),
 }
 
 impl ByteBlock {
     /// Takes over `bytes`. Nothing is copied or looked at.
     pub fn new(bytes: Vec<u8>) -> Self {
+        Self::of(bytes.into())
+    }
+
+    pub(crate) fn of(bytes: BlockBytes) -> Self {
         Self {
             len: bytes.len(),
             delivered: Mutex::new(Some(bytes)),
@@ -82,7 +87,7 @@ impl ByteBlock {
             Form::Text(text) => Some(text),
             Form::NotText(_) => None,
             Form::Unchecked(bytes) => {
-                let copy = || match Form::check(bytes.clone()) {
+                let copy = || match Form::check(bytes.to_vec().into()) {
                     Form::Text(text) => Some(text),
                     Form::NotText(_) | Form::Unchecked(_) => None,
                 };
@@ -106,14 +111,14 @@ impl ByteBlock {
         self.counted.call_once(count);
     }
 
-    fn take_delivered(&self) -> Vec<u8> {
+    fn take_delivered(&self) -> BlockBytes {
         self.delivered.lock().take().expect("only the one initialiser of `form` takes the bytes")
     }
 }
 
 impl Form {
-    fn check(bytes: Vec<u8>) -> Self {
-        match TextBlock::from_utf8(bytes) {
+    fn check(bytes: BlockBytes) -> Self {
+        match TextBlock::from_block(bytes) {
             Ok(text) => Self::Text(Arc::new(text)),
             Err(bytes) => Self::NotText(bytes),
         }

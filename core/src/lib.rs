@@ -68,6 +68,7 @@
 
 mod batch;
 mod block;
+mod buffer;
 mod builder;
 mod clock;
 mod config;

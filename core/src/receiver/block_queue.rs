@@ -13,6 +13,7 @@ use super::{BlockContents, BlockId, CompletedBlocks};
 use crate::Outcome;
 use crate::batch::Block;
 use crate::block::{BlockDecoder, ByteBlock};
+use crate::buffer::{BlockBytes, SpareBuffers};
 use crate::clock::RealDeadline;
 
 /// Limits of a [`BlockQueue`], in bytes.
@@ -42,6 +43,8 @@ struct State<T> {
     open_bytes: usize,
     /// The length of the last sealed block of bytes.
     last_bytes: usize,
+    /// Where blocks of bytes get their memory and leave it.
+    spare: Arc<SpareBuffers>,
     sealed: Vec<Block<T>>,
     sealed_bytes: usize,
     /// The id the open block will get.
@@ -84,6 +87,7 @@ impl<T> BlockQueue<T> {
             open: Open::Items(Vec::new()),
             open_bytes: 0,
             last_bytes: 0,
+            spare: Arc::default(),
             sealed: Vec::new(),
             sealed_bytes: 0,
             next_id: 0,
@@ -131,8 +135,10 @@ impl<T> BlockQueue<T> {
         if !fits {
             state.seal();
             // A steady source fills the next block as far as the last one: room for that saves growing step by step.
-            let room = state.last_bytes.min(self.settings.block_bytes).max(bytes.len());
-            state.open = Open::Bytes(Vec::with_capacity(room), Arc::clone(decoder));
+            // Rounded up, for blocks end where the next record would not fit, a little sooner or later.
+            let last = state.last_bytes.next_power_of_two().min(self.settings.block_bytes);
+            let room = last.max(bytes.len());
+            state.open = Open::Bytes(state.spare.take(room), Arc::clone(decoder));
         }
         if let Open::Bytes(open, _) = &mut state.open {
             if open.capacity() - open.len() < bytes.len() {
@@ -186,7 +192,11 @@ impl<T> BlockQueue<T> {
 
     /// Seals the open block, if it holds anything.
     pub(crate) fn seal(&self) {
-        self.state.lock().seal();
+        let mut state = self.state.lock();
+        state.seal();
+        let spare = Arc::clone(&state.spare);
+        drop(state);
+        spare.trim();
     }
 
     /// Seals the open block and takes all that no batch has taken yet.
@@ -196,7 +206,11 @@ impl<T> BlockQueue<T> {
         let ids = state.untaken..state.next_id;
         state.untaken = state.next_id;
         let bytes = std::mem::take(&mut state.sealed_bytes);
-        TakenBlocks { ids, blocks: std::mem::take(&mut state.sealed), bytes }
+        let blocks = std::mem::take(&mut state.sealed);
+        let spare = Arc::clone(&state.spare);
+        drop(state);
+        spare.trim();
+        TakenBlocks { ids, blocks, bytes }
     }
 
     /// Gives `bytes` back to the budget and tells of the blocks that are done.
@@ -252,6 +266,7 @@ impl<T> BlockQueue<T> {
             let mut state = self.state.lock();
             state.stopped = true;
             state.closed = true;
+            state.spare.close();
         }
         self.room.notify_all();
         self.done.notify_all();
@@ -290,7 +305,8 @@ impl<T> State<T> {
             Open::Items(items) => Block::Items(Arc::new(items)),
             Open::Bytes(bytes, decoder) => {
                 self.last_bytes = bytes.len();
-                Block::Bytes(Arc::new(ByteBlock::new(bytes)), decoder)
+                let bytes = BlockBytes::lent(bytes, &self.spare);
+                Block::Bytes(Arc::new(ByteBlock::of(bytes)), decoder)
             }
         };
         self.sealed.push(block);

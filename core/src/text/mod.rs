@@ -17,7 +17,7 @@ mod split;
 mod traits;
 mod window;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use cutter::{Cut, LineCutter, LineTooLong, LongLine};
 use inline::{INLINE, Inline};
@@ -25,16 +25,23 @@ pub use lines::{LineCount, LineError, TextLines, Utf8Policy};
 pub use pattern::Pattern;
 pub use split::{Lines, Split, SplitWhitespace};
 
+use crate::buffer::{BlockBytes, Home};
+
 /// UTF-8 that was checked as a whole, shared by the texts cut from it.
 pub(crate) struct TextBlock {
     text: String,
-    returns: OnceLock<bool>,
+    /// Where the memory goes afterwards.
+    home: Option<Arc<dyn Home>>,
+    /// Whether there is a `\r` in it. Looked up when it is made, not when it is asked for: clippy takes a cell in here
+    /// for a text that may change as the key of a map, and would say so to every user.
+    returns: bool,
 }
 
 impl TextBlock {
     /// A block of at most 4 GiB.
     fn new(text: String) -> Self {
-        Self { text, returns: OnceLock::new() }
+        let returns = memchr::memchr(b'\r', text.as_bytes()).is_some();
+        Self { text, home: None, returns }
     }
 
     /// Checks `bytes` in place. Gives them back when they are not UTF-8, or too long for a text's offsets.
@@ -48,14 +55,32 @@ impl TextBlock {
         }
     }
 
+    /// As [`from_utf8`](Self::from_utf8), for the bytes of a block.
+    pub(crate) fn from_block(bytes: BlockBytes) -> Result<Self, BlockBytes> {
+        let (bytes, home) = bytes.take_apart();
+        match Self::from_utf8(bytes) {
+            Ok(mut text) => {
+                text.home = home;
+                Ok(text)
+            }
+            Err(bytes) => Err(BlockBytes::put_together(bytes, home)),
+        }
+    }
+
     #[inline]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether there is a `\r` in it. Looked up once.
+    /// Whether there is a `\r` in it.
     fn has_returns(&self) -> bool {
-        *self.returns.get_or_init(|| memchr::memchr(b'\r', self.text.as_bytes()).is_some())
+        self.returns
+    }
+}
+
+impl Drop for TextBlock {
+    fn drop(&mut self) {
+        drop(BlockBytes::put_together(std::mem::take(&mut self.text).into_bytes(), self.home.take()));
     }
 }
 

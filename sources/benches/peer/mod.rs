@@ -117,7 +117,7 @@ fn probe(mut client: &TcpStream, lines: u64, seconds: u64) -> io::Result<()> {
     let begin = Instant::now();
     let mut sent = 0;
     while sent < lines * seconds {
-        let due = (begin.elapsed().as_secs_f64() * lines as f64) as u64;
+        let due = ((begin.elapsed().as_secs_f64() * lines as f64) as u64).min(lines * seconds);
         while sent < due {
             let mut line = (0..9).map(|n| word(sent * 9 + n) + " ").collect::<String>();
             line += &format!("@{}\n", nanos());
