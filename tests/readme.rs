@@ -3,3 +3,6 @@
 
 #[doc = include_str!("../README.md")]
 struct English;
+
+#[doc = include_str!("../README.zh-CN.md")]
+struct Chinese;
