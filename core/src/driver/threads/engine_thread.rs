@@ -56,19 +56,31 @@ impl EngineThread {
     fn run_to_end(&mut self) {
         self.feed(Event::Start);
         while !self.engine.is_finished() {
-            while let Ok(message) = self.mailbox.try_recv() {
+            let message = self.mailbox.try_recv().ok();
+            // Looked at after the mailbox, handled before the message: what happened after a stop was asked for comes
+            // after the stop.
+            let asked = self.take_asked();
+            if message.is_none() && asked.is_none() {
+                self.wait();
+            }
+            if let Some(asked) = asked {
+                self.feed(asked);
+            }
+            if let Some(message) = message {
                 let event = self.event_of(message);
                 self.feed(event);
             }
-            if self.control.take_abandon() {
-                self.feed(Event::Abandon);
-            } else if let Some(request) = self.control.take_request() {
-                self.stop_within = Some(request.within.unwrap_or(self.config.stop_deadline));
-                self.feed(Event::Stop { graceful: request.graceful });
-            } else {
-                self.wait();
-            }
         }
+    }
+
+    /// What a stop handle or the end of a deadline asks for.
+    fn take_asked(&mut self) -> Option<Event> {
+        if self.control.take_abandon() {
+            return Some(Event::Abandon);
+        }
+        let request = self.control.take_request()?;
+        self.stop_within = Some(request.within.unwrap_or(self.config.stop_deadline));
+        Some(Event::Stop { graceful: request.graceful })
     }
 
     fn wait(&mut self) {
