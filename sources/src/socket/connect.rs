@@ -35,7 +35,7 @@ impl Connection {
         for peer in &found {
             match connect(*peer, options, &way_out) {
                 Ok(Some(socket)) => {
-                    handle.source_event("connected", format!("to {peer} for {address}"));
+                    handle.source_event("connected", format!("to {peer}"));
                     return Ok(Some(Self { socket, addr: address.to_string(), bytes: 0 }));
                 }
                 Ok(None) => return Ok(None),
