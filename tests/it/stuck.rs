@@ -126,7 +126,7 @@ fn what_is_stored_is_processed_though_its_receiver_does_not_come_back() {
     let collected = ssc.receiver_stream(deaf(&gate)).collect();
     let running = ssc.start().unwrap();
     gate.wait_for(1);
-    let report = running.stop_gracefully(SOON).unwrap();
+    let report = running.stop_gracefully(SOON * 10).unwrap();
     assert_eq!(collected.take_all(), [1], "{report}");
     assert_abandoned(&report, &["stuck-last-receiver-deaf-0"]);
     assert_eq!((report.unprocessed_blocks, report.abandoned_batches), (0, 0), "{report}");
