@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `socket` (default) | [`socket`] | lines, frames and records from a TCP connection |
 //! | `file` (default) | [`file`](mod@file) | files that appear in a directory |
+//! | `kafka` | [`kafka`] | topics of a Kafka cluster |
 //! | `fake` | [`fake`] | servers on loopback, for tests |
 //!
 //! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.
@@ -13,6 +14,8 @@
 pub mod fake;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod prelude;
 #[cfg(feature = "socket")]
 pub mod socket;
