@@ -1,0 +1,173 @@
+//! Connecting to an address, and reading and writing under a deadline. TCP stands behind the traits; an encrypted
+//! connection, or one that exists in a test only, can stand there too.
+
+use std::fmt::Debug;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::address::Address;
+use super::deadline::Deadline;
+use super::way_out::{Shut, WayOut};
+
+/// Makes connections. Called on the thread that needs one.
+pub(crate) trait Dialer: Send + Sync + Debug {
+    /// Connects by the deadline; closing the way out ends the attempt, and later the reads and writes.
+    fn dial(&self, to: &Address, deadline: Deadline, way_out: &WayOut) -> Result<Box<dyn Conn>, DialError>;
+}
+
+/// An open connection.
+pub(crate) trait Conn: Send {
+    /// Waits for bytes: how many were put into `room`, which is not empty; 0 at the end of the stream.
+    ///
+    /// After the deadline it fails with [`io::ErrorKind::TimedOut`].
+    fn read(&mut self, room: &mut [u8], deadline: Deadline) -> io::Result<usize>;
+
+    /// Sends all the bytes. After the deadline it fails with [`io::ErrorKind::TimedOut`].
+    fn write_all(&mut self, bytes: &[u8], deadline: Deadline) -> io::Result<()>;
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum DialError {
+    /// The host has no address.
+    Resolve(io::Error),
+    /// None of its addresses answers.
+    Connect(io::Error),
+    /// The way out was closed.
+    Stopped,
+}
+
+/// Plain TCP.
+#[derive(Debug)]
+pub(crate) struct TcpDialer;
+
+impl Dialer for TcpDialer {
+    /// All addresses of the host are tried; each is given its share of the time that is left. The wait for the system's
+    /// resolver has no deadline.
+    fn dial(&self, to: &Address, deadline: Deadline, way_out: &WayOut) -> Result<Box<dyn Conn>, DialError> {
+        let found = to.resolve().map_err(DialError::Resolve)?;
+        let mut last = io::Error::from(io::ErrorKind::TimedOut);
+        for (tried, peer) in found.iter().enumerate() {
+            match connect(*peer, deadline, found.len() - tried, way_out) {
+                Ok(Some(socket)) => return Ok(Box::new(TcpConn { socket })),
+                Ok(None) => return Err(DialError::Stopped),
+                Err(_) if way_out.is_closed() => return Err(DialError::Stopped),
+                Err(error) => last = error,
+            }
+        }
+        Err(DialError::Connect(last))
+    }
+}
+
+/// Connects to one of `addresses` that are still to be tried; `None` when the way out is closed.
+fn connect(
+    peer: SocketAddr,
+    deadline: Deadline,
+    addresses: usize,
+    way_out: &WayOut,
+) -> io::Result<Option<Arc<Socket>>> {
+    let left = deadline.left();
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let socket = Arc::new(Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?);
+    // A request is written at once, so there is nothing to gather.
+    socket.set_tcp_nodelay(true)?;
+    if !way_out.lead_to(Arc::downgrade(&socket) as Weak<dyn Shut>) {
+        return Ok(None);
+    }
+    socket.connect_timeout(&peer.into(), left / u32::try_from(addresses).unwrap_or(u32::MAX))?;
+    Ok(Some(socket))
+}
+
+struct TcpConn {
+    socket: Arc<Socket>,
+}
+
+impl Conn for TcpConn {
+    fn read(&mut self, room: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+        loop {
+            self.socket.set_read_timeout(Some(time_left(deadline)?))?;
+            match io::Read::read(&mut &*self.socket, room) {
+                // The kernel's clock is coarser than ours, so that the deadline may not have passed yet.
+                Err(error) if is_passing(&error) => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.socket.set_write_timeout(Some(time_left(deadline)?))?;
+            match io::Write::write(&mut &*self.socket, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// The time left, which is not zero: zero would mean "for ever" to the system.
+fn time_left(deadline: Deadline) -> io::Result<std::time::Duration> {
+    let left = deadline.left();
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn dialled(way_out: &WayOut) -> (Box<dyn Conn>, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
+        let conn = TcpDialer.dial(&to, Deadline::after(Duration::from_secs(10)), way_out).unwrap();
+        (conn, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn bytes_go_both_ways() {
+        let (mut conn, mut peer) = dialled(&WayOut::default());
+        let deadline = Deadline::after(Duration::from_secs(10));
+        conn.write_all(b"ask", deadline).unwrap();
+        let mut asked = [0; 3];
+        peer.read_exact(&mut asked).unwrap();
+        peer.write_all(b"answer").unwrap();
+        let mut room = [0; 16];
+        let read = conn.read(&mut room, deadline).unwrap();
+        assert_eq!((&asked, &room[..read]), (b"ask", &b"answer"[..]));
+    }
+
+    #[test]
+    fn a_read_ends_at_its_deadline() {
+        let (mut conn, _peer) = dialled(&WayOut::default());
+        let error = conn.read(&mut [0; 16], Deadline::after(Duration::from_millis(5))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn closing_the_way_out_ends_a_read() {
+        let way_out = WayOut::default();
+        let (mut conn, _peer) = dialled(&way_out);
+        let reader =
+            std::thread::spawn(move || conn.read(&mut [0; 16], Deadline::after(Duration::from_secs(60))));
+        way_out.close();
+        assert_eq!(reader.join().unwrap().unwrap(), 0);
+        let refused =
+            TcpDialer.dial(&Address::new("127.0.0.1", 9), Deadline::after(Duration::from_secs(10)), &way_out);
+        assert!(matches!(refused, Err(DialError::Stopped)));
+    }
+}
