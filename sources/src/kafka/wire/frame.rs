@@ -1,0 +1,228 @@
+//! Frames: a message with its header behind a length of four bytes. The client and the fake read and write them; what is
+//! read is checked before memory is taken for it.
+
+use std::error::Error;
+use std::fmt;
+
+use super::messages::{Message, Request};
+use super::{ApiKey, Reader, WireError, Writer};
+
+/// The bytes of the length before a frame.
+pub const LENGTH_BYTES: usize = 4;
+
+/// Why a length cannot be that of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// It is below zero.
+    Negative {
+        /// The length.
+        length: i32,
+    },
+    /// It is above what is allowed.
+    TooLong {
+        /// The length in bytes.
+        length: usize,
+        /// The greatest length allowed.
+        limit: usize,
+    },
+    /// These bytes are the first of another protocol.
+    NotKafka {
+        /// Which one.
+        looks_like: &'static str,
+    },
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Negative { length } => write!(f, "the frame has length {length}"),
+            Self::TooLong { length, limit } => {
+                write!(f, "the frame has {length} bytes, more than the {limit} allowed")
+            }
+            Self::NotKafka { looks_like } => {
+                write!(f, "the peer does not speak Kafka's protocol but {looks_like}")
+            }
+        }
+    }
+}
+
+impl Error for FrameError {}
+
+/// The first bytes by which other protocols are known. Each would be the length of a frame of more than 300 MB.
+const OTHERS: &[(&[u8], &str)] = &[
+    (b"HTTP", "HTTP"),
+    (b"GET ", "HTTP"),
+    (b"POST", "HTTP"),
+    (b"HEAD", "HTTP"),
+    (b"PUT ", "HTTP"),
+    (b"<htm", "HTTP"),
+    (b"<!DO", "HTTP"),
+    (b"PRI ", "HTTP/2"),
+    (b"SSH-", "SSH"),
+    (b"AMQP", "AMQP"),
+    (b"-ERR", "Redis"),
+    (b"220 ", "FTP or SMTP"),
+    (b"220-", "FTP or SMTP"),
+    (&[0x15, 0x03], "TLS"),
+    (&[0x16, 0x03], "TLS"),
+];
+
+/// How many bytes the frame has of which `length` are the first four.
+///
+/// # Errors
+/// When there can be no such frame, or not one of at most `limit` bytes.
+pub fn frame_length(length: [u8; LENGTH_BYTES], limit: usize) -> Result<usize, FrameError> {
+    let value = i32::from_be_bytes(length);
+    match usize::try_from(value) {
+        Ok(value) if value <= limit => Ok(value),
+        Ok(value) => match OTHERS.iter().find(|(first, _)| length.starts_with(first)) {
+            Some((_, looks_like)) => Err(FrameError::NotKafka { looks_like }),
+            None => Err(FrameError::TooLong { length: value, limit }),
+        },
+        Err(_) => Err(FrameError::Negative { length: value }),
+    }
+}
+
+/// What stands before the body of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHeader {
+    /// What is asked for.
+    pub key: ApiKey,
+    /// In which version.
+    pub version: i16,
+    /// What the response shall begin with.
+    pub correlation_id: i32,
+    /// The name of the client, if it has one.
+    pub client_id: Option<String>,
+}
+
+impl RequestHeader {
+    /// Writes it in the form that goes with its key and version.
+    pub fn encode(&self, out: &mut Writer) {
+        let client_id = self.client_id.as_deref();
+        encode_header(self.key, self.version, self.correlation_id, client_id, out);
+    }
+
+    /// Reads it. The body is what follows in `input`.
+    ///
+    /// # Errors
+    /// When the bytes are no header.
+    pub fn decode(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        input.field("the request header");
+        let key = ApiKey(input.i16()?);
+        let version = input.i16()?;
+        let correlation_id = input.i32()?;
+        let form = key.request_header_version(version);
+        // The client id has the old form in every header, so that it can be read before the versions are agreed.
+        let client_id = if form >= 1 { input.nullable_string()?.map(str::to_owned) } else { None };
+        if form >= 2 {
+            input.tagged_fields()?;
+        }
+        Ok(Self { key, version, correlation_id, client_id })
+    }
+}
+
+fn encode_header(key: ApiKey, version: i16, correlation_id: i32, client_id: Option<&str>, out: &mut Writer) {
+    out.field("the client id");
+    out.i16(key.0);
+    out.i16(version);
+    out.i32(correlation_id);
+    let form = key.request_header_version(version);
+    if form >= 1 {
+        out.nullable_string(client_id);
+    }
+    if form >= 2 {
+        out.no_tagged_fields();
+    }
+}
+
+/// A request as a frame, with its length.
+///
+/// # Errors
+/// When something in it has no form on the wire: a text of more than 32767 bytes, a version without a layout here.
+pub fn encode_request<'a, R: Request<'a>>(
+    request: &R,
+    version: i16,
+    correlation_id: i32,
+    client_id: Option<&str>,
+) -> Result<Vec<u8>, WireError> {
+    let mut out = Writer::new();
+    out.i32(0);
+    encode_header(R::KEY, version, correlation_id, client_id, &mut out);
+    request.encode(version, &mut out);
+    finish_frame(out)
+}
+
+/// A response as a frame, with its length.
+///
+/// # Errors
+/// As of [`encode_request`].
+pub fn encode_response<'a, M: Message<'a>>(
+    response: &M,
+    version: i16,
+    correlation_id: i32,
+) -> Result<Vec<u8>, WireError> {
+    let mut out = Writer::new();
+    out.i32(0);
+    out.i32(correlation_id);
+    if M::KEY.response_header_version(version) >= 1 {
+        out.no_tagged_fields();
+    }
+    response.encode(version, &mut out);
+    finish_frame(out)
+}
+
+/// Puts the length where a placeholder stands.
+fn finish_frame(mut out: Writer) -> Result<Vec<u8>, WireError> {
+    let length = out.len() - LENGTH_BYTES;
+    match i32::try_from(length) {
+        Ok(length) => out.set_i32(0, length),
+        Err(_) => {
+            return Err(WireError::TooLong { what: "the frame", length, limit: i32::MAX as usize });
+        }
+    }
+    out.into_bytes()
+}
+
+/// Reads what stands before the body of a response: the id of the request that it answers.
+///
+/// # Errors
+/// When the bytes are no header.
+pub fn decode_response_header(key: ApiKey, version: i16, input: &mut Reader<'_>) -> Result<i32, WireError> {
+    input.field("the response header");
+    let correlation_id = input.i32()?;
+    if key.response_header_version(version) >= 1 {
+        input.tagged_fields()?;
+    }
+    Ok(correlation_id)
+}
+
+/// Reads the response to a request of type `R` from a frame, which is without its length.
+///
+/// # Errors
+/// When it answers another request, or is not such a response and nothing else.
+pub fn decode_response<'a, R: Request<'a>>(
+    frame: &'a [u8],
+    version: i16,
+    correlation_id: i32,
+) -> Result<R::Response, WireError> {
+    let mut input = Reader::new(frame);
+    let found = decode_response_header(R::KEY, version, &mut input)?;
+    if found != correlation_id {
+        return Err(WireError::BadCorrelation { expected: correlation_id, found });
+    }
+    let response = R::Response::decode(version, &mut input)?;
+    input.finish()?;
+    Ok(response)
+}
+
+/// Reads the body of a request, behind its header, to its end.
+///
+/// # Errors
+/// When it is not such a request and nothing else.
+pub fn decode_request<'a, R: Request<'a>>(version: i16, input: &mut Reader<'a>) -> Result<R, WireError> {
+    let request = R::decode(version, input)?;
+    input.finish()?;
+    Ok(request)
+}
