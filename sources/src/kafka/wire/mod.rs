@@ -2,11 +2,13 @@
 //! by the fake cluster and by the fuzz targets, on whatever thread calls it.
 
 mod api;
+pub mod compression;
 mod error;
 mod error_code;
 pub mod frame;
 pub mod messages;
 mod reader;
+pub mod records;
 mod uuid;
 mod writer;
 
