@@ -2,6 +2,8 @@
 //!
 //! A program that tests its own job names this feature under its dev-dependencies only.
 
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod line_server;
 mod outlet;
 mod pace;
