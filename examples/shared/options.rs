@@ -8,8 +8,8 @@ use batchmill::{Error, StreamingContext};
 use crate::arguments::{Arguments, UsageError};
 use crate::console::Console;
 
-/// What the common options mean, for the help of every program.
-pub(crate) const HELP: &str = "\
+/// What the common options mean, for the help of every program that has them.
+const HELP: &str = "
 options:
   --batch-ms MS   milliseconds between two batches, from 1 (default 1000)
   --batches N     stop after N batches that had records; all that was received before the stop is in a batch
@@ -19,6 +19,11 @@ Ctrl-C stops after the batch that is running, a second one ends the program at o
 
 exit codes: 0 done, also after Ctrl-C; 1 failed; 2 wrong arguments; 130 after a second Ctrl-C
 ";
+
+/// What is to be said after a usage: nothing where it names none of these options.
+pub(crate) fn help(usage: &str) -> &'static str {
+    if usage.contains("--batch-ms") { HELP } else { "" }
+}
 
 /// The options `--batch-ms`, `--batches` and `--workers`.
 #[derive(Clone, Debug, PartialEq, Eq)]

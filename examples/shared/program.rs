@@ -61,7 +61,7 @@ pub fn program(usage: &str, body: impl FnOnce(Arguments) -> Result<(), Failure>)
     let arguments = Arguments::of_process();
     if arguments.asks_for_help() {
         // A reader that has gone away has seen enough.
-        let _ = writeln!(io::stdout().lock(), "usage: {usage}\n{}", options::HELP.trim_end());
+        let _ = write!(io::stdout().lock(), "usage: {usage}{}", options::help(usage));
         return ExitCode::SUCCESS;
     }
     match body(arguments) {

@@ -21,6 +21,8 @@ fn wrong_arguments_are_said_with_the_usage() {
         ("file_word_count", "", "DIR is missing"),
         ("file_word_count", "dir --existing maybe", "--existing is read or skip, not \"maybe\""),
         ("network_word_join_sentiments", "--table", "--table needs a value"),
+        ("fake_kafka", "--topic lines", "--topic needs NAME:PARTITIONS, not \"lines\""),
+        ("fake_kafka", "--auto-create maybe", "--auto-create is yes or no, not \"maybe\""),
     ] {
         let Ended { code, stdout, stderr } =
             Child::start(name, &arguments.split_whitespace().collect::<Vec<_>>()).end();
