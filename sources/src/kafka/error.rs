@@ -7,7 +7,8 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::TopicPartition;
-use super::stand_in::{ErrorCode, RecordError, WireError};
+use super::wire::records::RecordError;
+use super::wire::{ErrorCode, WireError};
 
 /// Why something about a Kafka cluster failed. A clone is cheap.
 ///
@@ -84,6 +85,13 @@ pub enum KafkaError {
         /// What the system said.
         cause: Arc<io::Error>,
     },
+    /// A request cannot be sent, for something in it has no form in the protocol: a name is too long.
+    Request {
+        /// The name of the request.
+        request: &'static str,
+        /// What is wrong with it.
+        cause: WireError,
+    },
     /// A broker's answer does not follow the protocol.
     Protocol {
         /// The broker.
@@ -125,8 +133,6 @@ pub enum KafkaError {
         broker: Arc<str>,
         /// The name of the request.
         request: &'static str,
-        /// The lowest and the highest version spoken here.
-        ours: (i16, i16),
         /// The lowest and the highest that the broker offers; `None` where it does not know the request.
         offered: Option<(i16, i16)>,
     },
@@ -227,6 +233,11 @@ pub enum KafkaError {
         /// Who.
         owner: String,
     },
+    /// The system gave no thread.
+    Thread {
+        /// What it said.
+        cause: Arc<io::Error>,
+    },
     /// The client was closed.
     Stopped,
 }
@@ -243,6 +254,7 @@ impl fmt::Display for KafkaError {
             Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Io { .. }
+            | Self::Request { .. }
             | Self::Protocol { .. }
             | Self::WrongAnswer { .. }
             | Self::ResponseTooLarge { .. }
@@ -275,7 +287,7 @@ impl KafkaError {
                  advertised.listeners (advertised.host.name on old brokers)"
             ),
             Self::NotKafka { broker, looks_like } => {
-                write!(f, "no Kafka broker answers at {broker}: it looks like {looks_like}")
+                write!(f, "no Kafka broker answers at {broker}: this looks like {looks_like}")
             }
             _ => Ok(()),
         }
@@ -291,6 +303,7 @@ impl KafkaError {
                 write!(f, "broker {broker} closed the connection instead of an answer to {request}")
             }
             Self::Io { broker, cause } => write!(f, "the connection to broker {broker} broke: {cause}"),
+            Self::Request { request, cause } => write!(f, "{request} cannot be sent: {cause}"),
             Self::Protocol { broker, request, version, cause } => {
                 write!(f, "the answer of broker {broker} to {request} {version} is no such answer: {cause}")
             }
@@ -304,13 +317,12 @@ impl KafkaError {
                 }
                 write!(f, " has {length} bytes, more than the {limit} allowed")
             }
-            Self::UnsupportedVersion { broker, request, ours: (low, high), offered } => {
-                write!(f, "broker {broker} ")?;
-                match offered {
-                    Some((first, last)) => write!(f, "offers {request} {first} to {last}")?,
-                    None => write!(f, "does not know {request}")?,
-                }
-                write!(f, "; spoken here: {low} to {high}")
+            Self::UnsupportedVersion { broker, request, offered: Some((low, high)) } => write!(
+                f,
+                "broker {broker} offers {request} in versions {low} to {high}, none of which is spoken here"
+            ),
+            Self::UnsupportedVersion { broker, request, offered: None } => {
+                write!(f, "broker {broker} does not know {request}")
             }
             Self::Broker { broker, request, about, code } => {
                 write!(f, "broker {broker} answered {request}")?;
@@ -365,6 +377,7 @@ impl KafkaError {
             Self::ForeignGroup { group, owner } => {
                 write!(f, "offsets of the group {group:?} are committed by {owner} too")
             }
+            Self::Thread { cause } => write!(f, "no thread to fetch with: {cause}"),
             _ => write!(f, "the Kafka client was closed"),
         }
     }
@@ -378,7 +391,7 @@ impl Error for KafkaError {
             Self::Resolve { cause, .. } | Self::Connect { cause, .. } | Self::Io { cause, .. } => {
                 Some(&**cause)
             }
-            Self::Protocol { cause, .. } => Some(cause),
+            Self::Protocol { cause, .. } | Self::Request { cause, .. } => Some(cause),
             Self::Records { cause, .. } => Some(cause),
             _ => None,
         }

@@ -6,11 +6,11 @@
 #[allow(dead_code, reason = "the streams that call it are not there yet")]
 mod client;
 mod error;
-mod stand_in;
 mod topic_partition;
 #[doc(hidden)]
 pub mod wire;
 
 pub use error::KafkaError;
-pub use stand_in::{ErrorCode, RecordError, WireError};
 pub use topic_partition::{TopicId, TopicPartition};
+pub use wire::records::RecordError;
+pub use wire::{ErrorCode, WireError};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::wire::Uuid;
+
 /// One partition of a topic. It shows itself as `topic-0`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
@@ -27,31 +29,29 @@ impl fmt::Display for TopicPartition {
 
 /// What tells a topic from one that was made under the same name after it was deleted. Brokers from 2.8 on know it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicId([u8; 16]);
+pub struct TopicId(Uuid);
 
 impl TopicId {
     /// The id with these bytes; `None` for all zeros, by which brokers mean that there is none.
     pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
-        (bytes != [0; 16]).then_some(Self(bytes))
+        Self::from_wire(Uuid(bytes))
     }
 
     /// Its bytes.
     pub fn to_bytes(self) -> [u8; 16] {
-        self.0
+        self.0.0
+    }
+
+    /// The id in a message.
+    pub(crate) fn from_wire(id: Uuid) -> Option<Self> {
+        (!id.is_zero()).then_some(Self(id))
     }
 }
 
 impl fmt::Display for TopicId {
     /// As Kafka's tools show it: 22 letters of the URL alphabet of base 64.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let bits = u128::from_be_bytes(self.0);
-        for place in 0..22 {
-            // 22 letters are 132 bits: the last letter ends with four zeros.
-            let six = if place == 21 { bits << 4 } else { bits >> (122 - 6 * place) } & 63;
-            fmt::Write::write_char(f, char::from(LETTERS[six as usize]))?;
-        }
-        Ok(())
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

@@ -14,7 +14,7 @@ use super::way_out::{Shut, WayOut};
 
 /// Makes connections. Called on the thread that needs one.
 pub(crate) trait Dialer: Send + Sync + Debug {
-    /// Connects by the deadline; closing the way out ends the attempt, and later the reads and writes.
+    /// Connects by the deadline; closing the way out ends the attempt.
     fn dial(&self, to: &Address, deadline: Deadline, way_out: &WayOut) -> Result<Box<dyn Conn>, DialError>;
 }
 
@@ -27,6 +27,9 @@ pub(crate) trait Conn: Send {
 
     /// Sends all the bytes. After the deadline it fails with [`io::ErrorKind::TimedOut`].
     fn write_all(&mut self, bytes: &[u8], deadline: Deadline) -> io::Result<()>;
+
+    /// By which another thread can end the reads and writes.
+    fn shut_handle(&self) -> Weak<dyn Shut>;
 }
 
 /// Why there is no connection.
@@ -76,9 +79,7 @@ fn connect(
     let socket = Arc::new(Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?);
     // A request is written at once, so there is nothing to gather.
     socket.set_tcp_nodelay(true)?;
-    if !way_out.lead_to(Arc::downgrade(&socket) as Weak<dyn Shut>) {
-        return Ok(None);
-    }
+    let Some(_led) = way_out.lead_to(Arc::downgrade(&socket) as Weak<dyn Shut>) else { return Ok(None) };
     socket.connect_timeout(&peer.into(), left / u32::try_from(addresses).unwrap_or(u32::MAX))?;
     Ok(Some(socket))
 }
@@ -110,6 +111,10 @@ impl Conn for TcpConn {
             }
         }
         Ok(())
+    }
+
+    fn shut_handle(&self) -> Weak<dyn Shut> {
+        Arc::downgrade(&self.socket) as Weak<dyn Shut>
     }
 }
 
@@ -162,6 +167,7 @@ mod tests {
     fn closing_the_way_out_ends_a_read() {
         let way_out = WayOut::default();
         let (mut conn, _peer) = dialled(&way_out);
+        let _led = way_out.lead_to(conn.shut_handle()).unwrap();
         let reader =
             std::thread::spawn(move || conn.read(&mut [0; 16], Deadline::after(Duration::from_secs(60))));
         way_out.close();

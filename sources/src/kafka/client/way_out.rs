@@ -1,6 +1,7 @@
 //! The way out of every wait of a client: for an answer, for a connection, for the end of a pause. Shared by the thread that
 //! waits and the one that wants it back.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::Shutdown;
 use std::sync::{Arc, Weak};
@@ -25,7 +26,21 @@ struct Shared {
 #[derive(Default)]
 struct Way {
     closed: bool,
-    sockets: Vec<Weak<dyn Shut>>,
+    /// What closing shuts down, under numbers.
+    sockets: HashMap<u64, Weak<dyn Shut>>,
+    next: u64,
+}
+
+/// As long as it lives, closing the way out shuts a socket down.
+pub(crate) struct Led {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        self.shared.way.lock().sockets.remove(&self.number);
+    }
 }
 
 /// What can be made to end the reads and writes under way on it.
@@ -42,15 +57,16 @@ impl Shut for Socket {
 }
 
 impl WayOut {
-    /// Closing shall shut this down. `false`: it was closed already.
-    pub(crate) fn lead_to(&self, socket: Weak<dyn Shut>) -> bool {
+    /// Closing shall shut this down, as long as what is returned lives. `None`: it was closed already.
+    pub(crate) fn lead_to(&self, socket: Weak<dyn Shut>) -> Option<Led> {
         let mut way = self.shared.way.lock();
         if way.closed {
-            return false;
+            return None;
         }
-        way.sockets.retain(|socket| socket.strong_count() > 0);
-        way.sockets.push(socket);
-        true
+        let number = way.next;
+        way.next += 1;
+        way.sockets.insert(number, socket);
+        Some(Led { shared: Arc::clone(&self.shared), number })
     }
 
     /// Ends every wait, for good.
@@ -61,7 +77,7 @@ impl WayOut {
             std::mem::take(&mut way.sockets)
         };
         self.shared.closed.notify_all();
-        for socket in sockets.iter().filter_map(Weak::upgrade) {
+        for socket in sockets.values().filter_map(Weak::upgrade) {
             socket.shut();
         }
     }
@@ -78,6 +94,12 @@ impl WayOut {
             self.shared.closed.wait_for(&mut way, until.left());
         }
         !way.closed
+    }
+}
+
+impl fmt::Debug for Led {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Led").finish_non_exhaustive()
     }
 }
 
@@ -107,11 +129,13 @@ mod tests {
         let way_out = WayOut::default();
         let open: Arc<Counted> = Arc::new(Counted(AtomicUsize::new(0)));
         let weak = |of: &Arc<Counted>| Arc::downgrade(of) as Weak<dyn Shut>;
-        assert!(way_out.lead_to(weak(&open)));
+        let gone: Arc<Counted> = Arc::new(Counted(AtomicUsize::new(0)));
+        let led = way_out.lead_to(weak(&open));
+        drop(way_out.lead_to(weak(&gone)));
         way_out.close();
         way_out.close();
-        assert_eq!(open.0.load(Ordering::Relaxed), 1);
-        assert!(!way_out.lead_to(weak(&open)));
+        assert_eq!((open.0.load(Ordering::Relaxed), gone.0.load(Ordering::Relaxed)), (1, 0));
+        assert!(led.is_some() && way_out.lead_to(weak(&open)).is_none());
     }
 
     #[test]

@@ -1,0 +1,227 @@
+//! Requests with an answer that somebody waits for: on a connection of their own for each broker, for a broker answers a
+//! connection in order and a fetch may be waiting there. Runs on the thread that asks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::backoff::Backoff;
+use super::cluster::{Cluster, Target, is_connection};
+use super::connection::{Connection, name};
+use super::deadline::Deadline;
+use super::negotiation;
+use super::way_out::WayOut;
+use crate::kafka::KafkaError;
+use crate::kafka::wire::messages::{
+    FindCoordinatorResponse, ListOffsetsResponse, Message, MetadataResponse, OffsetCommitResponse,
+    OffsetFetchResponse, OffsetForLeaderEpochResponse, Request,
+};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Use {
+    /// What each broker is asked.
+    Control,
+    /// What the coordinator of a group is asked.
+    Coordinator,
+}
+
+/// The connections of a client on which it asks and waits. Each is used by one thread at a time.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) cluster: Arc<Cluster>,
+    slots: Mutex<HashMap<(Target, Use), Arc<Slot>>>,
+    /// The brokers that keep the offsets of groups.
+    pub(super) coordinators: Mutex<HashMap<String, Target>>,
+}
+
+type Slot = Mutex<Option<Connection>>;
+
+impl Control {
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+        Self { cluster, slots: Mutex::default(), coordinators: Mutex::default() }
+    }
+
+    /// Asks a broker, once. `request` is given the version that is spoken.
+    ///
+    /// A connection that has been in use before and turns out to be closed, as brokers do with idle ones, is opened anew.
+    pub(crate) fn ask<Q, A>(
+        &self,
+        to: &Target,
+        usage: Use,
+        request: impl Fn(&Connection, i16) -> Q,
+        way: (&WayOut, Deadline),
+    ) -> Result<Asked<A>, KafkaError>
+    where
+        Q: for<'a> Request<'a, Response = A>,
+        A: for<'a> Message<'a> + Throttled,
+    {
+        let (way_out, deadline) = way;
+        let slot = Arc::clone(self.slots.lock().entry((to.clone(), usage)).or_default());
+        let Some(mut slot) = slot.try_lock_for(deadline.left()) else {
+            return Err(KafkaError::Timeout {
+                broker: to.to_string().into(),
+                request: name(Q::KEY),
+                after: self.cluster.settings().request_timeout,
+            });
+        };
+        loop {
+            let (mut connection, is_used) = match slot.take() {
+                Some(mut connection) => {
+                    connection.lead_to(way_out)?;
+                    (connection, true)
+                }
+                None => (negotiation::open(&self.cluster, to, way_out, deadline)?, false),
+            };
+            let version = match connection.version(Q::KEY) {
+                Ok(version) => version,
+                Err(error) => {
+                    connection.rest();
+                    *slot = Some(connection);
+                    return Err(error);
+                }
+            };
+            let request = request(&connection, version);
+            let patience = self.cluster.settings().request_timeout + connection.throttle();
+            match connection.call(version, &request, deadline.min(Deadline::after(patience))) {
+                Ok(answer) => {
+                    connection.throttled(answer.throttle_time_ms());
+                    let asked = Asked {
+                        answer,
+                        version,
+                        broker: Arc::clone(connection.broker()),
+                        epochs: connection.versions.has_epochs(),
+                    };
+                    connection.rest();
+                    *slot = Some(connection);
+                    return Ok(asked);
+                }
+                Err(_) if way_out.is_closed() => return Err(KafkaError::Stopped),
+                Err(error) => {
+                    drop(connection);
+                    self.cluster.lost(to);
+                    if !(is_used && is_connection(&error)) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks whoever answers of all brokers, once each.
+    pub(crate) fn ask_anybody<Q, A>(
+        &self,
+        request: impl Fn(&Connection, i16) -> Q,
+        way: (&WayOut, Deadline),
+    ) -> Result<Asked<A>, KafkaError>
+    where
+        Q: for<'a> Request<'a, Response = A>,
+        A: for<'a> Message<'a> + Throttled,
+    {
+        let targets = self.cluster.anybody();
+        let mut last = None;
+        for (tried, target) in targets.iter().enumerate() {
+            match self.ask(target, Use::Control, &request, way) {
+                Ok(asked) => return Ok(asked),
+                Err(KafkaError::Stopped) => return Err(KafkaError::Stopped),
+                Err(cause) => last = Some((tried + 1, cause)),
+            }
+            if way.1.is_over() {
+                break;
+            }
+        }
+        let (tried, cause) = last.unwrap_or((0, KafkaError::Stopped));
+        Err(KafkaError::NoBroker {
+            bootstrap: Arc::clone(self.cluster.bootstrap()),
+            tried,
+            cause: Arc::new(cause),
+        })
+    }
+
+    /// Tries until it succeeds, fails for good, or the deadline has passed, with growing pauses.
+    pub(crate) fn until<T>(
+        &self,
+        deadline: Deadline,
+        mut attempt: impl FnMut() -> Result<T, Attempt>,
+    ) -> Result<T, KafkaError> {
+        let mut backoff = Backoff::new(self.cluster.settings().backoff);
+        loop {
+            let error = match attempt() {
+                Ok(done) => return Ok(done),
+                Err(Attempt::Final(error)) => return Err(error),
+                Err(Attempt::Again(error)) => error,
+            };
+            let pause = backoff.pause();
+            if deadline.left() <= pause {
+                return Err(error);
+            }
+            if !self.cluster.way_out().pause(Deadline::after(pause)) {
+                return Err(KafkaError::Stopped);
+            }
+        }
+    }
+}
+
+/// An answer, and who gave it.
+#[derive(Debug)]
+pub(crate) struct Asked<A> {
+    pub(crate) answer: A,
+    /// The version of request and answer.
+    pub(crate) version: i16,
+    pub(crate) broker: Arc<str>,
+    /// Whether epochs that this broker tells can be relied on.
+    pub(crate) epochs: bool,
+}
+
+/// An answer that says how long the broker puts the client off.
+pub(crate) trait Throttled {
+    /// In milliseconds.
+    fn throttle_time_ms(&self) -> i32;
+}
+
+macro_rules! throttled {
+    ($($answer:ident)*) => {$(
+        impl Throttled for $answer {
+            fn throttle_time_ms(&self) -> i32 {
+                self.throttle_time_ms
+            }
+        }
+    )*};
+}
+
+throttled! {
+    FindCoordinatorResponse ListOffsetsResponse MetadataResponse OffsetCommitResponse OffsetFetchResponse
+    OffsetForLeaderEpochResponse
+}
+
+/// What an attempt came to that did not succeed.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// Another one may be good.
+    Again(KafkaError),
+    /// None will be.
+    Final(KafkaError),
+}
+
+impl From<KafkaError> for Attempt {
+    /// Whether another attempt may help, by the kind of the error.
+    fn from(error: KafkaError) -> Self {
+        if is_passing(&error) { Self::Again(error) } else { Self::Final(error) }
+    }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::NoBroker { cause, .. } => is_passing(cause),
+        KafkaError::Resolve { .. }
+        | KafkaError::Connect { .. }
+        | KafkaError::UnreachableAdvertised { .. }
+        | KafkaError::Timeout { .. }
+        | KafkaError::Closed { .. }
+        | KafkaError::Io { .. }
+        | KafkaError::NoLeader { .. } => true,
+        KafkaError::Broker { code, .. } => code.is_retriable(),
+        _ => false,
+    }
+}

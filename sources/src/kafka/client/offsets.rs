@@ -1,0 +1,354 @@
+//! Asking the leaders of partitions for offsets, and for the ends of epochs. Runs on the thread that asks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::cluster::Target;
+use super::control::{Asked, Attempt, Control, Use};
+use super::deadline::Deadline;
+use super::settings::Isolation;
+use super::transport::{
+    EpochEnd, FoundOffset, FoundOffsetResult, OffsetAt, TopicError, TopicFilter, TopicInfo,
+};
+use crate::kafka::wire::ErrorCode;
+use crate::kafka::wire::messages::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopic, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition,
+    OffsetForLeaderTopic,
+};
+use crate::kafka::{KafkaError, TopicPartition};
+
+impl Control {
+    /// Looks for offsets, in the order of `at`. What one partition fails with is in its place.
+    pub(crate) fn offsets(
+        &self,
+        at: &[(TopicPartition, OffsetAt)],
+        deadline: Deadline,
+    ) -> Result<Vec<(TopicPartition, FoundOffsetResult)>, KafkaError> {
+        let mut lookup = Lookup { control: self, at, found: vec![None; at.len()], stale: BTreeSet::new() };
+        match self.until(deadline, || lookup.round(deadline)) {
+            Err(KafkaError::Stopped) => return Err(KafkaError::Stopped),
+            // What was not found has its own error.
+            Ok(()) | Err(_) => {}
+        }
+        let found = lookup.found.into_iter().map(|found| match found {
+            Some(Found::Good(offset)) => Ok(offset),
+            Some(Found::Bad(error) | Found::NotYet(error)) => Err(error),
+            None => Err(KafkaError::Stopped),
+        });
+        Ok(at.iter().map(|(partition, _)| partition.clone()).zip(found).collect())
+    }
+
+    /// Where an epoch of leaders ended.
+    pub(crate) fn epoch_end(
+        &self,
+        partition: &TopicPartition,
+        epoch: i32,
+        deadline: Deadline,
+    ) -> Result<Option<EpochEnd>, KafkaError> {
+        let mut is_stale = false;
+        self.until(deadline, || {
+            let leader = self.leader(partition, is_stale, deadline)?;
+            is_stale = true;
+            let Some(leader) = leader else { return Ok(None) };
+            let asked = vec![(partition, leader.epoch, epoch)];
+            let way = (self.cluster.way_out(), deadline);
+            let answer = self.ask(&leader.target, Use::Control, |_, _| epoch_request(&asked), way)?;
+            let ends = epoch_ends(&answer.answer);
+            let (code, end) = ends.get(partition).copied().unwrap_or((ErrorCode::NONE, None));
+            match code {
+                ErrorCode::NONE => Ok(end),
+                code => Err(self.refused(&answer.broker, "OffsetForLeaderEpoch", partition, code)),
+            }
+        })
+    }
+
+    /// Who leads a partition; `None` where the epochs of its leaders cannot be relied on.
+    fn leader(
+        &self,
+        partition: &TopicPartition,
+        is_stale: bool,
+        deadline: Deadline,
+    ) -> Result<Option<Leader>, Attempt> {
+        let known = self.cluster.view().leader(partition);
+        if is_stale || known.is_none() {
+            let topics = [Arc::clone(&partition.topic)];
+            let found = self.ask_topics(TopicFilter::Names(&topics), (self.cluster.way_out(), deadline))?;
+            if let Some(error) = found.first().and_then(|topic| missing(partition, topic)) {
+                return Err(error.into());
+            }
+        }
+        let (node, info, has_epochs) = {
+            let view = self.cluster.view();
+            (view.leader(partition), view.partition(partition), view.has_epochs())
+        };
+        let target = node.and_then(|node| self.cluster.target(node));
+        match (target, info.and_then(|info| info.leader_epoch)) {
+            (None, _) => Err(Attempt::Again(no_leader(partition))),
+            (Some(target), Some(epoch)) if has_epochs => Ok(Some(Leader { target, epoch })),
+            (Some(_), _) => Ok(None),
+        }
+    }
+
+    /// An error that a broker has answered for a partition.
+    fn refused(
+        &self,
+        broker: &Arc<str>,
+        request: &'static str,
+        partition: &TopicPartition,
+        code: ErrorCode,
+    ) -> Attempt {
+        let about = Some(partition.to_string().into());
+        let error = KafkaError::Broker { broker: Arc::clone(broker), request, about, code };
+        if code.is_retriable() { Attempt::Again(error) } else { Attempt::Final(error) }
+    }
+}
+
+struct Leader {
+    target: Target,
+    epoch: i32,
+}
+
+/// Why a partition that was asked for is not there.
+pub(crate) fn missing(partition: &TopicPartition, topic: &TopicInfo) -> Option<KafkaError> {
+    match topic.error {
+        Some(TopicError::Unknown) => {
+            let topic = Arc::clone(&partition.topic);
+            return Some(KafkaError::UnknownTopic { topic, did_you_mean: None });
+        }
+        Some(TopicError::Broker(code)) => {
+            let about = Some(Arc::clone(&partition.topic));
+            let broker = "of the cluster".into();
+            return Some(KafkaError::Broker { broker, request: "Metadata", about, code });
+        }
+        None => {}
+    }
+    if topic.partition(partition.partition).is_some() {
+        return None;
+    }
+    Some(KafkaError::UnknownPartition { partition: partition.clone(), partitions: topic.partitions.len() })
+}
+
+fn no_leader(partition: &TopicPartition) -> KafkaError {
+    KafkaError::NoLeader { partition: partition.clone(), since: std::time::Duration::ZERO, cause: None }
+}
+
+/// A question about epochs: the partition, the epoch of its leader, and the epoch that is asked for.
+pub(crate) fn epoch_request(of: &[(&TopicPartition, i32, i32)]) -> OffsetForLeaderEpochRequest {
+    let mut topics: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (name, current_leader_epoch, leader_epoch) in of {
+        topics.entry(&name.topic).or_default().push(OffsetForLeaderPartition {
+            partition: name.partition,
+            current_leader_epoch: *current_leader_epoch,
+            leader_epoch: *leader_epoch,
+        });
+    }
+    let topic = |(topic, partitions): (&str, _)| OffsetForLeaderTopic { topic: topic.to_owned(), partitions };
+    OffsetForLeaderEpochRequest { replica_id: -1, topics: topics.into_iter().map(topic).collect() }
+}
+
+/// The answer to it, by partition. No end: the broker knows nothing of the epoch.
+pub(crate) fn epoch_ends(
+    answer: &OffsetForLeaderEpochResponse,
+) -> HashMap<TopicPartition, (ErrorCode, Option<EpochEnd>)> {
+    let mut ends = HashMap::new();
+    for topic in &answer.topics {
+        let name: Arc<str> = topic.topic.as_str().into();
+        for partition in &topic.partitions {
+            let is_known = partition.leader_epoch >= 0 && partition.end_offset >= 0;
+            let end = EpochEnd { epoch: partition.leader_epoch, end_offset: partition.end_offset };
+            let partition_name = TopicPartition::new(Arc::clone(&name), partition.partition);
+            ends.insert(partition_name, (partition.error_code, is_known.then_some(end)));
+        }
+    }
+    ends
+}
+
+/// One call for offsets, over all its attempts.
+struct Lookup<'a> {
+    control: &'a Control,
+    at: &'a [(TopicPartition, OffsetAt)],
+    found: Vec<Option<Found>>,
+    /// Topics whose leaders are not what is known of them.
+    stale: BTreeSet<Arc<str>>,
+}
+
+#[derive(Clone)]
+enum Found {
+    Good(Option<FoundOffset>),
+    Bad(KafkaError),
+    /// What the last attempt came to; there may be another.
+    NotYet(KafkaError),
+}
+
+impl Lookup<'_> {
+    fn round(&mut self, deadline: Deadline) -> Result<(), Attempt> {
+        self.find_leaders(deadline)?;
+        for ((node, _), places) in self.by_leader() {
+            if let Err(error) = self.ask(node, &places, deadline) {
+                if matches!(error, KafkaError::Stopped) {
+                    return Err(error.into());
+                }
+                for place in places {
+                    self.failed(place, Attempt::from(error.clone()));
+                }
+            }
+        }
+        let open = self.found.iter().find_map(|found| match found {
+            Some(Found::NotYet(error)) => Some(error.clone()),
+            _ => None,
+        });
+        open.map_or(Ok(()), |error| Err(Attempt::Again(error)))
+    }
+
+    fn is_open(&self, place: usize) -> bool {
+        matches!(self.found[place], None | Some(Found::NotYet(_)))
+    }
+
+    /// Asks the cluster for leaders that are not known.
+    fn find_leaders(&mut self, deadline: Deadline) -> Result<(), Attempt> {
+        let mut topics = std::mem::take(&mut self.stale);
+        {
+            let view = self.control.cluster.view();
+            let open = (0..self.at.len()).filter(|place| self.is_open(*place));
+            let homeless = open.map(|place| &self.at[place].0).filter(|name| view.leader(name).is_none());
+            topics.extend(homeless.map(|name| Arc::clone(&name.topic)));
+        }
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let topics: Vec<_> = topics.into_iter().collect();
+        let way = (self.control.cluster.way_out(), deadline);
+        let found = self.control.ask_topics(TopicFilter::Names(&topics), way).map_err(|error| {
+            for found in self.found.iter_mut().filter(|found| found.is_none()) {
+                *found = Some(Found::NotYet(error.clone()));
+            }
+            Attempt::from(error)
+        })?;
+        let found: HashMap<_, _> = found.iter().map(|topic| (&topic.name, topic)).collect();
+        for place in 0..self.at.len() {
+            let name = &self.at[place].0;
+            let error = found.get(&name.topic).and_then(|topic| missing(name, topic));
+            if let Some(error) = error.filter(|_| self.is_open(place)) {
+                self.failed(place, Attempt::from(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// The places that are open, by leader. One that asks for a partition again goes into another request, for brokers
+    /// refuse a request that has a partition twice.
+    fn by_leader(&mut self) -> BTreeMap<(i32, usize), Vec<usize>> {
+        let mut by_leader: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut seen: HashMap<&TopicPartition, usize> = HashMap::new();
+        let mut homeless = Vec::new();
+        for place in (0..self.at.len()).filter(|place| self.is_open(*place)) {
+            let name = &self.at[place].0;
+            match self.control.cluster.view().leader(name) {
+                Some(node) => {
+                    let times = seen.entry(name).or_default();
+                    by_leader.entry((node, *times)).or_default().push(place);
+                    *times += 1;
+                }
+                None => homeless.push(place),
+            }
+        }
+        for place in homeless {
+            self.failed(place, Attempt::Again(no_leader(&self.at[place].0)));
+        }
+        by_leader
+    }
+
+    fn ask(&mut self, node: i32, places: &[usize], deadline: Deadline) -> Result<(), KafkaError> {
+        let Some(target) = self.control.cluster.target(node) else { return Ok(()) };
+        let way = (self.control.cluster.way_out(), deadline);
+        let answer = self.control.ask(&target, Use::Control, |_, _| self.request(places), way)?;
+        self.read(places, &answer);
+        Ok(())
+    }
+
+    fn request(&self, places: &[usize]) -> ListOffsetsRequest {
+        let view = self.control.cluster.view();
+        let epoch = |name| {
+            let info = if view.has_epochs() { view.partition(name) } else { None };
+            info.and_then(|info| info.leader_epoch).unwrap_or(-1)
+        };
+        let mut topics: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for (name, at) in places.iter().map(|place| &self.at[*place]) {
+            topics.entry(&name.topic).or_default().push(ListOffsetsPartition {
+                partition_index: name.partition,
+                current_leader_epoch: epoch(name),
+                timestamp: match at {
+                    OffsetAt::Earliest => ListOffsetsRequest::EARLIEST,
+                    OffsetAt::Latest => ListOffsetsRequest::LATEST,
+                    OffsetAt::Time(ms) => (*ms).max(0),
+                },
+                max_num_offsets: 1,
+            });
+        }
+        let topic = |(name, partitions): (&str, _)| ListOffsetsTopic { name: name.to_owned(), partitions };
+        ListOffsetsRequest {
+            replica_id: -1,
+            isolation_level: isolation_level(self.control.cluster.settings().isolation),
+            topics: topics.into_iter().map(topic).collect(),
+        }
+    }
+
+    fn read(&mut self, places: &[usize], asked: &Asked<ListOffsetsResponse>) {
+        let mut found = HashMap::new();
+        for topic in &asked.answer.topics {
+            for partition in &topic.partitions {
+                found.insert((topic.name.as_str(), partition.partition_index), partition);
+            }
+        }
+        for place in places {
+            let name = &self.at[*place].0;
+            match found.get(&(&*name.topic, name.partition)) {
+                Some(partition) if partition.error_code == ErrorCode::NONE => {
+                    self.found[*place] = Some(Found::Good(offset(partition, asked.version)));
+                }
+                Some(partition) => {
+                    let code = partition.error_code;
+                    let attempt = self.control.refused(&asked.broker, "ListOffsets", name, code);
+                    self.failed(*place, attempt);
+                }
+                None => {
+                    let attempt = self.control.refused(
+                        &asked.broker,
+                        "ListOffsets",
+                        name,
+                        ErrorCode::UNKNOWN_SERVER_ERROR,
+                    );
+                    self.failed(*place, attempt);
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, place: usize, attempt: Attempt) {
+        self.found[place] = Some(match attempt {
+            Attempt::Final(error) => Found::Bad(error),
+            Attempt::Again(error) => {
+                self.stale.insert(Arc::clone(&self.at[place].0.topic));
+                Found::NotYet(error)
+            }
+        });
+    }
+}
+
+/// As requests say it.
+pub(crate) fn isolation_level(isolation: Isolation) -> i8 {
+    match isolation {
+        Isolation::ReadUncommitted => 0,
+        Isolation::ReadCommitted => 1,
+    }
+}
+
+fn offset(partition: &ListOffsetsPartitionResponse, version: i16) -> Option<FoundOffset> {
+    let offset = if version == 0 { partition.old_style_offsets.first().copied()? } else { partition.offset };
+    (offset >= 0).then_some(FoundOffset {
+        offset,
+        timestamp: Some(partition.timestamp).filter(|timestamp| version > 0 && *timestamp >= 0),
+        leader_epoch: Some(partition.leader_epoch).filter(|epoch| *epoch >= 0),
+    })
+}
