@@ -1,18 +1,51 @@
 //! Records as they were fetched: made on a fetch thread, opened inside the tasks of a batch.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+
+use super::frames::FrameBuffer;
+use crate::kafka::wire::records::{
+    BatchSpan, Limits, Payload, RawRecord, RawRecords, RecordError, open_into,
+};
+use crate::kafka::{KafkaError, TopicPartition};
 
 /// A run of records of one partition. Their bytes stay compressed and unchecked until a task opens them. A clone shares
 /// them.
 ///
 /// The blocks of a partition meet without gaps: what one's [`offsets`](Self::offsets) end with, the next begins with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct FetchedBlock {
+    name: TopicPartition,
+    frame: Arc<FrameBuffer>,
+    /// Where the partition's records lie in the frame. The spans count from its start.
+    set: Range<usize>,
+    spans: Arc<[BatchSpan]>,
     offsets: Range<i64>,
-    bytes: usize,
 }
 
 impl FetchedBlock {
+    /// Of batches in the order of their offsets, one at least.
+    pub(super) fn new(
+        name: TopicPartition,
+        frame: Arc<FrameBuffer>,
+        set: Range<usize>,
+        spans: Arc<[BatchSpan]>,
+        offsets: Range<i64>,
+    ) -> Self {
+        Self { name, frame, set, spans, offsets }
+    }
+
+    /// There is nothing for the program between its last record and `offset`.
+    pub(super) fn end_at(&mut self, offset: i64) {
+        self.offsets.end = offset;
+    }
+
+    /// The partition.
+    pub(crate) fn partition(&self) -> &TopicPartition {
+        &self.name
+    }
+
     /// From the first offset that can be in it to the one behind the last.
     pub(crate) fn offsets(&self) -> Range<i64> {
         self.offsets.clone()
@@ -20,6 +53,141 @@ impl FetchedBlock {
 
     /// How many bytes its records have, as they were fetched.
     pub(crate) fn bytes(&self) -> usize {
+        self.spans.iter().map(|span| span.range.len()).sum()
+    }
+
+    /// How many records it has, as far as its batches say so without being opened; markers and records that are not asked
+    /// for may be among them.
+    pub(crate) fn records_hint(&self) -> u64 {
+        self.spans.iter().map(|span| u64::from(span.records.unwrap_or(0))).sum()
+    }
+
+    /// Opens the batches that may have records with these offsets, one after the other.
+    pub(crate) fn open(&self, offsets: Range<i64>, limits: Limits) -> OpenedBlock<'_> {
+        OpenedBlock {
+            block: self,
+            offsets: offsets.start.max(self.offsets.start)..offsets.end.min(self.offsets.end),
+            limits,
+            next: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn set(&self) -> &[u8] {
+        &self.frame[self.set.clone()]
+    }
+}
+
+impl fmt::Debug for FetchedBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchedBlock")
+            .field("name", &self.name)
+            .field("offsets", &self.offsets)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The batches of a block, as they are opened. It keeps the memory of one for the next.
+pub(crate) struct OpenedBlock<'b> {
+    block: &'b FetchedBlock,
+    offsets: Range<i64>,
+    limits: Limits,
+    next: usize,
+    buffer: Vec<u8>,
+}
+
+impl<'b> OpenedBlock<'b> {
+    /// Checks and inflates the next batch; `None` at the end. After an error the batch behind it is the next.
+    pub(crate) fn next_batch(&mut self) -> Option<Result<OpenedBatch<'_>, BadBatch>> {
+        let block = self.block;
+        let span = self.next_span()?;
+        let set = block.set();
+        let opened = match open_into(set, span, &self.limits, std::mem::take(&mut self.buffer)) {
+            Ok(opened) => opened,
+            Err(cause) => return Some(Err(bad(&block.name, span, span.base_offset, cause))),
+        };
+        let bytes = match opened.payload {
+            Payload::InPlace(_) => set,
+            Payload::Inflated(inflated) => {
+                self.buffer = inflated;
+                &self.buffer
+            }
+        };
+        let offsets = self.offsets.clone();
+        Some(Ok(OpenedBatch { name: &block.name, span, bytes, records: opened.records, offsets }))
+    }
+
+    fn next_span(&mut self) -> Option<&'b BatchSpan> {
+        let block = self.block;
+        loop {
+            // A batch begins where the one before it ends, or later; what it says itself is not always its first offset.
+            let begin = match self.next.checked_sub(1) {
+                Some(before) => block.spans[before].next_offset(),
+                None => block.offsets.start,
+            };
+            let span = block.spans.get(self.next).filter(|_| begin < self.offsets.end)?;
+            self.next += 1;
+            if span.magic == 2 && span.base_offset >= self.offsets.end {
+                return None;
+            }
+            if span.next_offset() > self.offsets.start {
+                return Some(span);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for OpenedBlock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedBlock").field("block", self.block).finish_non_exhaustive()
+    }
+}
+
+/// An opened batch.
+#[derive(Debug)]
+pub(crate) struct OpenedBatch<'o> {
+    name: &'o TopicPartition,
+    span: &'o BatchSpan,
+    bytes: &'o [u8],
+    records: RawRecords,
+    offsets: Range<i64>,
+}
+
+impl<'o> OpenedBatch<'o> {
+    /// What the positions in its records are about.
+    pub(crate) fn bytes(&self) -> &'o [u8] {
         self.bytes
     }
+
+    /// The epoch of the leader that appended it; -1 where it is not known.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.span.leader_epoch
+    }
+
+    /// The next of its records that is asked for; `None` at the end. After an error there is none.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<RawRecord>, BadBatch> {
+        loop {
+            match self.records.next(self.bytes) {
+                Ok(Some(record)) if record.offset < self.offsets.start => {}
+                Ok(Some(record)) if record.offset >= self.offsets.end => return Ok(None),
+                Ok(record) => return Ok(record),
+                Err(cause) => return Err(bad(self.name, self.span, self.span.base_offset, cause)),
+            }
+        }
+    }
+}
+
+/// A batch that cannot be read.
+#[derive(Clone, Debug)]
+pub(crate) struct BadBatch {
+    /// Its offsets, as far as its header can be believed.
+    pub(crate) offsets: Range<i64>,
+    pub(crate) error: KafkaError,
+}
+
+#[cold]
+fn bad(name: &TopicPartition, span: &BatchSpan, offset: i64, cause: RecordError) -> BadBatch {
+    let error = KafkaError::Records { partition: name.clone(), offset, cause };
+    BadBatch { offsets: span.base_offset..span.next_offset(), error }
 }

@@ -1,0 +1,164 @@
+//! What an answer about one partition leads to: what the sink is told, and whether the broker goes on with the partition.
+
+use std::sync::Arc;
+
+use super::answer;
+use super::epochs::{Finding, Question};
+use super::frames::FrameBuffer;
+use super::partition::FetchPartition;
+use super::shared::FetchShared;
+use crate::kafka::KafkaError;
+use crate::kafka::client::deadline::now;
+use crate::kafka::client::transport::{FetchFailure, Fetched, Want};
+use crate::kafka::wire::ErrorCode;
+use crate::kafka::wire::messages::PartitionData;
+
+/// What becomes of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// It may be fetched now.
+    Checked,
+    /// It stays with the broker's thread.
+    Kept,
+    /// The supervisor finds out where to go with it.
+    GivenBack,
+}
+
+/// Settles the partitions of one answer.
+pub(super) struct Settler<'a> {
+    shared: &'a FetchShared,
+    node: i32,
+    broker: &'a Arc<str>,
+    has_something: bool,
+}
+
+impl<'a> Settler<'a> {
+    pub(super) fn new(shared: &'a FetchShared, node: i32, broker: &'a Arc<str>) -> Self {
+        Self { shared, node, broker, has_something: false }
+    }
+
+    /// Whether no partition had a record or an error.
+    pub(super) fn has_nothing(&self) -> bool {
+        !self.has_something
+    }
+
+    /// Hands over what a partition's answer has, or notes its error.
+    pub(super) fn settle(
+        &mut self,
+        partition: &mut FetchPartition,
+        want: &Want,
+        data: &PartitionData<'_>,
+        frame: &Arc<FrameBuffer>,
+    ) -> Settled {
+        self.has_something |= !data.error_code.is_ok() || !data.records.is_empty();
+        match data.error_code {
+            ErrorCode::NONE if self.is_sent_elsewhere(data) => {
+                let until = now() + self.shared.control.cluster.settings().metadata_max_age;
+                partition.read_from(data.preferred_read_replica, until);
+                Settled::GivenBack
+            }
+            ErrorCode::NONE => {
+                self.hand_over(partition, want, data, frame);
+                Settled::Kept
+            }
+            // What a follower says of itself may be behind: the leader is asked first.
+            _ if partition.back_to_leader() => Settled::GivenBack,
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                // The log may have been cut back.
+                partition.checked_epoch = None;
+                let failure = FetchFailure::OutOfRange { wanted: want.offset };
+                self.pause(partition, want.offset, failure)
+            }
+            code => self.refused(partition, want, "Fetch", code),
+        }
+    }
+
+    /// The leader names a follower that is nearer.
+    fn is_sent_elsewhere(&self, data: &PartitionData<'_>) -> bool {
+        data.preferred_read_replica >= 0
+            && data.preferred_read_replica != self.node
+            && data.records.is_empty()
+    }
+
+    /// What was found out about the log of a partition.
+    pub(super) fn settle_finding(
+        &mut self,
+        partition: &mut FetchPartition,
+        question: &Question,
+        finding: Finding,
+    ) -> Settled {
+        match finding {
+            Finding::Whole => {
+                partition.checked_epoch = Some(question.current);
+                Settled::Checked
+            }
+            Finding::Truncated(failure) => self.pause(partition, question.want.offset, failure),
+            Finding::Refused(code) => self.refused(partition, &question.want, "OffsetForLeaderEpoch", code),
+        }
+    }
+
+    fn refused(
+        &self,
+        partition: &mut FetchPartition,
+        want: &Want,
+        request: &'static str,
+        code: ErrorCode,
+    ) -> Settled {
+        let now = now();
+        let about = Some(partition.name.to_string().into());
+        let cause = KafkaError::Broker { broker: Arc::clone(self.broker), request, about, code };
+        if code.is_stale_metadata() {
+            let since = partition.unavailable(now);
+            partition.leader_is_wrong(now);
+            let until = now + partition.next_pause();
+            partition.hold(self.node, until);
+            self.shared.sink.failed(&partition.name, FetchFailure::NotAvailable { since, cause });
+            return Settled::GivenBack;
+        }
+        let failure = match code {
+            ErrorCode::CORRUPT_MESSAGE => FetchFailure::Corrupt { offset: want.offset, cause },
+            _ if code.is_retriable() => {
+                FetchFailure::NotAvailable { since: partition.unavailable(now), cause }
+            }
+            _ => FetchFailure::Refused(cause),
+        };
+        self.pause(partition, want.offset, failure)
+    }
+
+    fn pause(&self, partition: &mut FetchPartition, offset: i64, failure: FetchFailure) -> Settled {
+        partition.pause(offset, now());
+        self.shared.sink.failed(&partition.name, failure);
+        Settled::Kept
+    }
+
+    fn hand_over(
+        &self,
+        partition: &mut FetchPartition,
+        want: &Want,
+        data: &PartitionData<'_>,
+        frame: &Arc<FrameBuffer>,
+    ) {
+        let isolation = self.shared.control.cluster.settings().isolation;
+        let read = match answer::read(&partition.name, frame, data, want.offset, isolation) {
+            Ok(read) => read,
+            Err(cause) => {
+                let failure = FetchFailure::Corrupt { offset: want.offset, cause };
+                self.pause(partition, want.offset, failure);
+                return;
+            }
+        };
+        partition.is_well();
+        let known = |offset: i64| Some(offset).filter(|offset| *offset >= 0);
+        let fetched = Fetched {
+            offset: want.offset,
+            blocks: read.blocks,
+            next_offset: read.next_offset,
+            leader_epoch: read.leader_epoch.or(want.leader_epoch),
+            high_watermark: data.high_watermark,
+            last_stable: known(data.last_stable_offset),
+            log_start: known(data.log_start_offset),
+            truncated_record: read.truncated_record,
+        };
+        self.shared.sink.fetched(&partition.name, fetched);
+    }
+}

@@ -1,0 +1,85 @@
+//! The client of this crate behind the [`Transport`] trait.
+
+use std::sync::{Arc, Weak};
+
+use super::cluster::{Cluster, Watcher};
+use super::control::{Attempt, Control};
+use super::deadline::Deadline;
+use super::dialer::{Dialer, TcpDialer};
+use super::fetch::NativeFetcher;
+use super::settings::ClientSettings;
+use super::transport::{
+    Committed, EpochEnd, FetchSink, Fetcher, FoundOffsetResult, OffsetAt, TopicFilter, TopicInfo, Transport,
+};
+use crate::kafka::{KafkaError, TopicPartition};
+
+/// A client of one cluster. It has no thread of its own and connects when it is asked something.
+#[derive(Debug)]
+pub(crate) struct NativeTransport {
+    control: Arc<Control>,
+}
+
+impl NativeTransport {
+    /// Over TCP.
+    pub(crate) fn new(settings: ClientSettings) -> Self {
+        Self::with_dialer(settings, Box::new(TcpDialer))
+    }
+
+    /// Over whatever the dialer connects with.
+    pub(crate) fn with_dialer(settings: ClientSettings, dialer: Box<dyn Dialer>) -> Self {
+        Self { control: Arc::new(Control::new(Arc::new(Cluster::new(settings, dialer)))) }
+    }
+}
+
+impl Transport for NativeTransport {
+    fn topics(&self, wanted: TopicFilter<'_>, deadline: Deadline) -> Result<Vec<TopicInfo>, KafkaError> {
+        let way = (self.control.cluster.way_out(), deadline);
+        self.control.until(deadline, || self.control.ask_topics(wanted, way).map_err(Attempt::from))
+    }
+
+    fn offsets(
+        &self,
+        at: &[(TopicPartition, OffsetAt)],
+        deadline: Deadline,
+    ) -> Result<Vec<(TopicPartition, FoundOffsetResult)>, KafkaError> {
+        self.control.offsets(at, deadline)
+    }
+
+    fn committed(
+        &self,
+        group: &str,
+        of: &[TopicPartition],
+        deadline: Deadline,
+    ) -> Result<Vec<(TopicPartition, Option<Committed>)>, KafkaError> {
+        self.control.committed(group, of, deadline)
+    }
+
+    fn commit(
+        &self,
+        group: &str,
+        offsets: &[(TopicPartition, Committed)],
+        deadline: Deadline,
+    ) -> Result<(), KafkaError> {
+        self.control.commit(group, offsets, deadline)
+    }
+
+    fn epoch_end(
+        &self,
+        partition: &TopicPartition,
+        epoch: i32,
+        deadline: Deadline,
+    ) -> Result<Option<EpochEnd>, KafkaError> {
+        self.control.epoch_end(partition, epoch, deadline)
+    }
+
+    fn fetcher(&self, sink: Arc<dyn FetchSink>, thread_prefix: &str) -> Result<Box<dyn Fetcher>, KafkaError> {
+        let fetcher = NativeFetcher::start(Arc::clone(&self.control), sink, thread_prefix)?;
+        let watcher: Weak<dyn Watcher> = fetcher.watcher();
+        self.control.cluster.watch(watcher);
+        Ok(Box::new(fetcher))
+    }
+
+    fn close(&self) {
+        self.control.cluster.way_out().close();
+    }
+}
