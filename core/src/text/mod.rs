@@ -6,6 +6,7 @@
 //! what a reader reads.
 
 mod chars;
+mod chunk;
 mod cutter;
 mod inline;
 mod lines;
@@ -19,6 +20,7 @@ mod window;
 
 use std::sync::Arc;
 
+pub use chunk::{InvalidPiece, TextChunk};
 pub use cutter::{Cut, LineCutter, LineTooLong, LongLine};
 use inline::{INLINE, Inline};
 pub use lines::{LineCount, LineError, TextLines, Utf8Policy};
