@@ -1,0 +1,256 @@
+//! Partitions that arrive in pieces while the batch runs: the way in for sources that read ahead on threads of their own.
+//!
+//! The feed of a run is opened when the run first needs a partition; a partition's task takes its pieces one after
+//! another and drops each before it takes the next, so that a range of any length is read in bounded memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Batch;
+use super::chunks::{CHUNK, Chunks};
+use super::fault::{Fault, at};
+use super::partitions::Partitions;
+use super::run::Run;
+use crate::{BatchContext, Data, Site, SourceError, TaskError};
+
+/// A part of a partition as a source delivers it, turned into records inside a task. Dropping it says that the task is
+/// done with it.
+pub trait Piece<T>: Send {
+    /// Pushes about `limit` records onto `out` and says whether more follow; it may push none though more do.
+    ///
+    /// # Errors
+    /// When the bytes are no records; the error names the place. It fails the task.
+    fn read(&mut self, limit: usize, out: &mut Vec<T>) -> Result<bool, SourceError>;
+}
+
+/// The pieces of one run of a batch. Several tasks ask at the same time, each for its own partitions.
+pub trait PieceFeed<T>: Send + Sync {
+    /// Waits for the next piece of one of `partitions`, and says which one's it is; `None` when all of them are at their
+    /// end. The pieces of a partition come in order.
+    ///
+    /// It is the feed's own affair to bound the wait: an error, or the end of the source, must end it. A source that limits
+    /// its memory keeps a share of it for every partition, for a task waits for the pieces of its own partition only.
+    ///
+    /// # Errors
+    /// When a piece cannot be had. It fails the task.
+    fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<T>>)>, SourceError>;
+}
+
+impl BatchContext {
+    /// A batch with one partition for each of `weights`, whose records arrive in pieces while it runs. A weight is about how
+    /// many bytes the partition has; it decides how partitions are shared out and changes no result.
+    ///
+    /// `open` begins to deliver the pieces. It is called again when the batch runs again, and the feed must then give the
+    /// same records.
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use batchmill::{BatchContext, Piece, PieceFeed, SourceError};
+    ///
+    /// struct Numbers(Vec<u32>);
+    /// impl Piece<u32> for Numbers {
+    ///     fn read(&mut self, _: usize, out: &mut Vec<u32>) -> Result<bool, SourceError> {
+    ///         out.append(&mut self.0);
+    ///         Ok(false)
+    ///     }
+    /// }
+    ///
+    /// /// Two pieces of two numbers for each partition.
+    /// struct Feed(Mutex<[u32; 2]>);
+    /// impl PieceFeed<u32> for Feed {
+    ///     fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<u32>>)>, SourceError> {
+    ///         let mut given = self.0.lock().unwrap();
+    ///         let Some(&p) = partitions.iter().find(|p| given[**p] < 4) else { return Ok(None) };
+    ///         given[p] += 2;
+    ///         Ok(Some((p, Box::new(Numbers(vec![given[p] - 2, given[p] - 1])))))
+    ///     }
+    /// }
+    ///
+    /// let open = || Ok(Box::new(Feed(Mutex::new([0, 0]))) as _);
+    /// let batch = BatchContext::sequential().read_pieces(vec![16, 16], open);
+    /// assert_eq!(batch.collect_partitions()?, [[0, 1, 2, 3], [0, 1, 2, 3]]);
+    /// # Ok::<(), batchmill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn read_pieces<T, F>(&self, weights: Vec<u64>, open: F) -> Batch<T>
+    where
+        T: Data,
+        F: Fn() -> Result<Box<dyn PieceFeed<T>>, SourceError> + Send + Sync + 'static,
+    {
+        let site = Site::here("read_pieces");
+        Batch::from_node(self.clone(), Pieces { weights, open, site })
+    }
+}
+
+struct Pieces<F> {
+    weights: Vec<u64>,
+    open: F,
+    site: Site,
+}
+
+/// The feed, as a run keeps it.
+struct Opened<T>(Arc<dyn PieceFeed<T>>);
+
+impl<T, F> Partitions<T> for Pieces<F>
+where
+    T: Data,
+    F: Fn() -> Result<Box<dyn PieceFeed<T>>, SourceError> + Send + Sync + 'static,
+{
+    fn count(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn weight(&self, _: &Run, partition: usize) -> u64 {
+        self.weights[partition]
+    }
+
+    fn prepare(&self, run: &Run, wanted: Range<usize>, _: bool) -> Result<(), TaskError> {
+        // A batch without records opens nothing.
+        let wanted = self.weights[wanted].iter().any(|weight| *weight > 0);
+        if wanted && run.kept::<_, Opened<T>>(self).is_none() {
+            let open = || at(self.site, &self.open).map_err(|cause| Fault::new(Some(self.site), cause));
+            run.keep(self, Opened(Arc::from(run.guard(None, open)?)));
+        }
+        Ok(())
+    }
+
+    fn open(&self, run: &Run, partition: usize) -> Result<Box<dyn Chunks<T>>, Fault> {
+        let feed = run.kept::<_, Opened<T>>(self).map(|opened| Arc::clone(&opened.0));
+        // Where nothing was opened there is nothing to read.
+        let feed = feed.filter(|_| self.weights[partition] > 0);
+        Ok(Box::new(InPieces { feed, partition, site: self.site, current: None }))
+    }
+
+    fn claim(&mut self) {}
+}
+
+/// A partition whose pieces are read one after another.
+struct InPieces<T> {
+    /// None when the partition is at its end.
+    feed: Option<Arc<dyn PieceFeed<T>>>,
+    partition: usize,
+    site: Site,
+    current: Option<Box<dyn Piece<T>>>,
+}
+
+impl<T: 'static> InPieces<T> {
+    /// Sees to it that there is a piece; `false` at the end.
+    fn load(&mut self) -> Result<bool, SourceError> {
+        if self.current.is_none() {
+            if let Some(feed) = &self.feed {
+                self.current = feed.next(&[self.partition])?.map(|(_, piece)| piece);
+            }
+        }
+        if self.current.is_none() {
+            self.feed = None;
+        }
+        Ok(self.current.is_some())
+    }
+}
+
+impl<T: 'static> Chunks<T> for InPieces<T> {
+    fn next(&mut self, out: &mut Vec<T>) -> Result<bool, Fault> {
+        let site = self.site;
+        let read = at(site, || {
+            if !self.load()? {
+                return Ok(false);
+            }
+            if let Some(piece) = &mut self.current {
+                if !piece.read(CHUNK, out)? {
+                    self.current = None;
+                }
+            }
+            Ok(true)
+        });
+        read.map_err(|cause| Fault::new(Some(site), cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Pieces of the numbers below `each`, `size` at a time; counts how many are alive.
+    struct Feed {
+        given: Mutex<Vec<u64>>,
+        each: u64,
+        size: u64,
+        alive: Arc<AtomicUsize>,
+    }
+
+    struct Numbers {
+        numbers: Range<u64>,
+        alive: Arc<AtomicUsize>,
+    }
+
+    impl Drop for Numbers {
+        fn drop(&mut self) {
+            self.alive.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Piece<u64> for Numbers {
+        fn read(&mut self, limit: usize, out: &mut Vec<u64>) -> Result<bool, SourceError> {
+            if self.numbers.contains(&666) {
+                return Err("number of the beast".into());
+            }
+            out.extend(self.numbers.by_ref().take(limit));
+            Ok(!self.numbers.is_empty())
+        }
+    }
+
+    impl PieceFeed<u64> for Feed {
+        fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<u64>>)>, SourceError> {
+            let mut given = self.given.lock();
+            let Some(&p) = partitions.iter().find(|p| given[**p] < self.each) else { return Ok(None) };
+            let numbers = given[p]..(given[p] + self.size).min(self.each);
+            given[p] = numbers.end;
+            assert!(self.alive.fetch_add(1, Ordering::Relaxed) < partitions.len().max(2));
+            Ok(Some((p, Box::new(Numbers { numbers, alive: Arc::clone(&self.alive) }))))
+        }
+    }
+
+    fn fed(partitions: usize, each: u64, size: u64) -> (Batch<u64>, Arc<AtomicUsize>) {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&alive);
+        let open = move || {
+            let given = Mutex::new(vec![0; partitions]);
+            Ok(Box::new(Feed { given, each, size, alive: Arc::clone(&counter) }) as Box<dyn PieceFeed<u64>>)
+        };
+        (BatchContext::sequential().read_pieces(vec![each * 8; partitions], open), alive)
+    }
+
+    #[test]
+    fn pieces_make_a_partition_in_order_and_each_run_reads_them_anew() {
+        let (batch, alive) = fed(2, 600, 7);
+        let all: Vec<u64> = (0..600).collect();
+        for _ in 0..2 {
+            assert_eq!(batch.collect_partitions().unwrap(), [all.clone(), all.clone()]);
+        }
+        assert_eq!(batch.take(3).unwrap(), [0, 1, 2]);
+        assert_eq!(batch.map(|n| (n, 1)).reduce_by_key(|a, b| a + b).len().unwrap(), 600);
+        assert_eq!(alive.load(Ordering::Relaxed), 0, "every piece was dropped");
+    }
+
+    #[test]
+    fn a_piece_that_cannot_be_read_fails_its_partition_with_the_line_of_the_source() {
+        let error = fed(1, 1_000, 100).0.collect().unwrap_err().to_string();
+        assert!(
+            error.starts_with("read_pieces at ") && error.contains("partition 0: number of the"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn without_records_nothing_is_opened() {
+        let never = || -> Result<Box<dyn PieceFeed<u8>>, SourceError> { Err("opened".into()) };
+        let batch = BatchContext::sequential().read_pieces(vec![0, 0], never);
+        assert_eq!(batch.collect_partitions().unwrap(), vec![Vec::<u8>::new(); 2]);
+        let batch = BatchContext::sequential().read_pieces(vec![0, 1], never);
+        assert!(batch.collect().unwrap_err().to_string().ends_with(": opened"));
+    }
+}
