@@ -20,7 +20,7 @@ use crate::receiver::{
     tell_of_wait,
 };
 use crate::stop::{Control, StopHandle};
-use crate::{Batch, DStream, Data, RunningContext, SteppedContext};
+use crate::{Batch, BatchContext, DStream, Data, RunningContext, SteppedContext};
 
 /// Makes streams and starts them.
 ///
@@ -190,7 +190,9 @@ impl StreamingContext {
         let nodes = self.nodes_of(site, streams);
         self.add_stream(site, nodes.clone(), move |run| {
             let batches = nodes.iter().map(|node| run.stream(*node)).collect::<Result<Vec<_>, _>>()?;
-            Ok(crate::batch::fault::at(site, || f(batches)))
+            let noted = |sources: BatchContext, batch: &Batch<T>| sources.with_notes_of(batch.context());
+            let sources = batches.iter().fold(run.context().clone(), noted);
+            Ok(crate::batch::fault::at(site, || f(batches)).noted(&sources))
         })
     }
 

@@ -1,5 +1,6 @@
 //! What all batches of a batch time share: where their tasks run, how keys are hashed, how many partitions they get.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,7 +35,11 @@ pub struct BatchContext {
     inline_limit_bytes: u64,
     executor: Arc<dyn Executor>,
     hasher: KeyHasher,
+    notes: Notes,
 }
+
+/// What sources have attached; none as a rule, and then it costs nothing.
+type Notes = Option<Arc<Vec<Arc<dyn Any + Send + Sync>>>>;
 
 impl BatchContext {
     /// Batches that run on the calling thread, at batch time 0 and with one partition by default.
@@ -51,6 +56,7 @@ impl BatchContext {
             inline_limit_bytes: INLINE_LIMIT_BYTES,
             hasher: KeyHasher::with_seed(KeyHasher::random_seed()),
             executor,
+            notes: None,
         }
     }
 
@@ -77,6 +83,46 @@ impl BatchContext {
     /// Labels batches with `time`.
     pub fn at(mut self, time: BatchTime) -> Self {
         self.time = time;
+        self
+    }
+
+    /// Attaches a value to every batch that is made with this context, and to those that operators make of them: what a
+    /// source wants a program to know of a batch, such as the offsets it holds.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use batchmill::BatchContext;
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// struct Origin(&'static str);
+    ///
+    /// let context = BatchContext::sequential();
+    /// let here = context.with_note(Arc::new(Origin("here"))).batch(vec![1, 2], 1).map(|n| n + 1);
+    /// let there = context.with_note(Arc::new(Origin("there"))).batch(vec![3], 1);
+    /// let both = here.union(there);
+    /// assert!(both.notes::<Origin>().eq([&Origin("here"), &Origin("there")]));
+    /// ```
+    pub fn with_note<N: Any + Send + Sync>(&self, note: Arc<N>) -> Self {
+        let mut notes = self.notes.as_deref().cloned().unwrap_or_default();
+        notes.push(note);
+        Self { notes: Some(Arc::new(notes)), ..self.clone() }
+    }
+
+    /// The notes of type `N`, in the order in which they were attached.
+    pub fn notes<N: Any>(&self) -> impl Iterator<Item = &N> {
+        self.notes.iter().flat_map(|notes| notes.iter()).filter_map(|note| note.downcast_ref())
+    }
+
+    /// For a batch that is made of two: this context with the notes of the other too, each of them once.
+    pub(crate) fn with_notes_of(mut self, other: &Self) -> Self {
+        let Some(theirs) = &other.notes else { return self };
+        let Some(ours) = &self.notes else {
+            self.notes = Some(Arc::clone(theirs));
+            return self;
+        };
+        let new = theirs.iter().filter(|note| !ours.iter().any(|known| Arc::ptr_eq(known, note)));
+        let all = ours.iter().chain(new).map(Arc::clone).collect();
+        self.notes = Some(Arc::new(all));
         self
     }
 

@@ -54,7 +54,7 @@ impl<K: Data + Hash + Eq, V: Data> Batch<(K, V)> {
         let n = partitions.unwrap_or(self.context.partitions()).max(1);
         let left = by_hash(&self.context, self.node, n, site);
         let right = by_hash(&self.context, other.node, n, site);
-        Batch::from_node(self.context, Join { left, right })
+        Batch::from_node(self.context.with_notes_of(&other.context), Join { left, right })
     }
 
     /// Each pair whose key is in `table` with the table's value; other pairs are dropped. Partitions and order stay,

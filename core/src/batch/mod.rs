@@ -86,9 +86,20 @@ impl<T: Data> Batch<T> {
         Batch::from_node(self.context, Narrow { parent: self.node, open })
     }
 
+    /// The same batch with the notes of `sources` too.
+    pub(crate) fn noted(self, sources: &BatchContext) -> Self {
+        Self { context: self.context.with_notes_of(sources), node: self.node }
+    }
+
     /// The context this batch was made with: use it to make batches that are combined with this one.
     pub fn context(&self) -> &BatchContext {
         &self.context
+    }
+
+    /// What sources have attached to the batches that this one was made of, of type `N`. See
+    /// [`BatchContext::with_note`].
+    pub fn notes<N: std::any::Any>(&self) -> impl Iterator<Item = &N> {
+        self.context.notes()
     }
 
     /// The batch time.

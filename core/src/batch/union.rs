@@ -20,7 +20,7 @@ impl<T: Data> Batch<T> {
     /// ```
     #[must_use]
     pub fn union(self, other: Self) -> Self {
-        let context = self.context.clone();
+        let context = self.context.with_notes_of(&other.context);
         Batch::from_node(context, Union { parents: vec![self.node, other.node] })
     }
 }
@@ -28,8 +28,10 @@ impl<T: Data> Batch<T> {
 impl BatchContext {
     /// The partitions of all `batches`, in their order.
     pub fn union<T: Data>(&self, batches: Vec<Batch<T>>) -> Batch<T> {
+        let noted = |context: Self, batch: &Batch<T>| context.with_notes_of(&batch.context);
+        let context = batches.iter().fold(self.clone(), noted);
         let parents = batches.into_iter().map(|batch| batch.node).collect();
-        Batch::from_node(self.clone(), Union { parents })
+        Batch::from_node(context, Union { parents })
     }
 }
 

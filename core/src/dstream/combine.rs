@@ -56,7 +56,10 @@ impl<'c, T: Data> DStream<'c, T> {
         f: impl Fn(Batch<T>) -> Batch<U> + Send + Sync + 'static,
     ) -> DStream<'c, U> {
         let site = Site::here("transform");
-        self.derive(site, move |batch| at(site, || f(batch)))
+        self.derive(site, move |batch| {
+            let sources = batch.context().clone();
+            at(site, || f(batch)).noted(&sources)
+        })
     }
 
     /// As [`transform`](Self::transform), for the batches of two streams at the same time.
@@ -74,7 +77,75 @@ impl<'c, T: Data> DStream<'c, T> {
         let (left, right) = (self.node, other.node);
         self.context.add_stream(site, vec![left, right], move |run| {
             let (left, right) = (run.stream(left)?, run.stream(right)?);
-            Ok(at(site, || f(left, right)))
+            let sources = left.context().clone().with_notes_of(right.context());
+            // Whatever the closure makes, both streams have a part in it.
+            Ok(at(site, || f(left, right)).noted(&sources))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+
+    use crate::{Batch, BatchContext, BatchTime, InputDStream, PlanLimits, SourceError, StreamingContext};
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    struct Origin(u32);
+
+    /// Gives its number, and says so in a note.
+    struct Noting(u32);
+
+    impl InputDStream<u32> for Noting {
+        type Plan = ();
+
+        fn name(&self) -> String {
+            "noting".to_owned()
+        }
+
+        fn plan(&mut self, _: BatchTime, _: &PlanLimits) -> Result<(), SourceError> {
+            Ok(())
+        }
+
+        fn batch(&mut self, (): &(), context: &BatchContext) -> Result<Batch<u32>, SourceError> {
+            Ok(context.with_note(Arc::new(Origin(self.0))).batch(vec![self.0], 1))
+        }
+    }
+
+    #[test]
+    fn notes_reach_every_output_through_every_operator() {
+        let ssc = StreamingContext::new(Duration::from_secs(1)).unwrap();
+        let (a, b) = (ssc.input_stream(Noting(1)), ssc.input_stream(Noting(2)));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let note = |name: &'static str, stream: crate::DStream<'_, u32>| {
+            let seen = Arc::clone(&seen);
+            stream.for_each_batch(move |batch| {
+                seen.lock().push((name, batch.notes::<Origin>().map(|origin| origin.0).collect::<Vec<_>>()));
+            });
+        };
+        let keyed = a.map(|n| (n, n)).reduce_by_key(|x, _| x);
+        note("keyed", keyed.keys());
+        note("empty", a.filter(|_| false));
+        note("union", a.union(b));
+        note("with itself", a.union(a));
+        note("transform", a.transform(|batch| batch.context().batch(vec![7], 1)));
+        note("fresh", a.transform(|_| BatchContext::sequential().batch(vec![7], 1)));
+        note("both", a.transform_with(b, |x, _| x));
+        note("all", ssc.transform(&[b, a], |mut batches| batches.remove(0)));
+        ssc.start_stepped().unwrap().step_batch().unwrap();
+        let expected = [
+            ("keyed", vec![1]),
+            ("empty", vec![1]),
+            ("union", vec![1, 2]),
+            ("with itself", vec![1]),
+            ("transform", vec![1]),
+            ("fresh", vec![1]),
+            ("both", vec![1, 2]),
+            ("all", vec![2, 1]),
+        ];
+        assert_eq!(*seen.lock(), expected);
     }
 }
