@@ -4,9 +4,10 @@
 use std::ops::RangeInclusive;
 
 use super::ErrorCode;
-use super::codec::{self, Form, Head, Record};
+use super::codec::{self, Batch, Form, Record};
 use super::sequence::{Numbered, Verdict};
 use super::topic::Partition;
+use crate::kafka::wire::records::{BatchFlags, BatchSpan, Codec, RecordError};
 
 /// What a client has sent for a partition.
 #[derive(Debug)]
@@ -33,8 +34,6 @@ pub(super) struct Appended {
     pub(super) log_append_time_ms: Option<i64>,
 }
 
-const ZSTD: u8 = 4;
-
 /// Checks what a client has sent, and appends it.
 ///
 /// # Errors
@@ -44,82 +43,102 @@ pub(super) fn append(
     incoming: &Incoming<'_>,
     storage: Storage,
 ) -> Result<Appended, ErrorCode> {
-    let heads = check(incoming)?;
-    let numbered = heads.first().and_then(numbered);
+    let spans = check(incoming)?;
+    let log_append_time_ms = storage.log_append_time_ms;
+    let numbered = spans.first().and_then(numbered);
     match numbered.map(|batch| partition.producers.judge(&batch)) {
         None | Some(Verdict::Append) => {}
-        Some(Verdict::Again(base_offset)) => {
-            return Ok(Appended { base_offset, log_append_time_ms: storage.log_append_time_ms });
-        }
+        Some(Verdict::Again(base_offset)) => return Ok(Appended { base_offset, log_append_time_ms }),
         Some(Verdict::Duplicate) => return Err(ErrorCode::DUPLICATE_SEQUENCE_NUMBER),
         Some(Verdict::OutOfOrder) => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
         Some(Verdict::OldEpoch) => return Err(ErrorCode::INVALID_PRODUCER_EPOCH),
     }
-    let mut batches = Vec::new();
-    for head in &heads {
-        batches.push((codec::decode(incoming.set, head)?, head));
-    }
     let base_offset = partition.log.end_offset();
-    for (records, head) in batches {
-        let batch = &incoming.set[head.range.clone()];
-        if head.magic == 2 && storage.magic == 2 {
-            store_as_it_is(partition, batch, head, storage);
-        } else {
-            let form = Form { magic: storage.magic, codec: head.codec, ..Form::default() };
-            store(partition, records, &form, storage).map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
-        }
+    let (mut batches, mut next) = (Vec::new(), base_offset);
+    for span in &spans {
+        let of_span = batches_of(incoming.set, span, storage, next).map_err(code_of)?;
+        next += of_span.iter().map(Batch::offsets).sum::<i64>();
+        batches.extend(of_span);
+    }
+    partition.begin_epoch();
+    for batch in batches {
+        put(partition, batch, storage);
     }
     if let Some(batch) = numbered {
         partition.producers.remember(&batch, base_offset);
     }
-    Ok(Appended { base_offset, log_append_time_ms: storage.log_append_time_ms })
+    Ok(Appended { base_offset, log_append_time_ms })
 }
 
-fn check(incoming: &Incoming<'_>) -> Result<Vec<Head>, ErrorCode> {
-    let heads = codec::walk(incoming.set).map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
+fn check(incoming: &Incoming<'_>) -> Result<Vec<BatchSpan>, ErrorCode> {
+    let spans = codec::walk(incoming.set).map_err(code_of)?;
     let one_batch = *incoming.magics.start() == 2;
-    if heads.is_empty() || one_batch && heads.len() != 1 {
+    if spans.is_empty() || one_batch && spans.len() != 1 {
         return Err(ErrorCode::INVALID_RECORD);
     }
-    for head in &heads {
-        if !incoming.magics.contains(&head.magic) || head.is_control {
+    for span in &spans {
+        if !incoming.magics.contains(&span.magic) || span.is_control {
             return Err(ErrorCode::INVALID_RECORD);
         }
-        if head.is_transactional {
+        if span.is_transactional {
             return Err(ErrorCode::INVALID_TXN_STATE);
         }
-        if head.range.len() > incoming.max_bytes {
+        if span.range.len() > incoming.max_bytes {
             return Err(ErrorCode::MESSAGE_TOO_LARGE);
         }
-        if head.codec == ZSTD && !incoming.has_zstd {
+        if span.codec == Codec::Zstd && !incoming.has_zstd {
             return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
         }
     }
-    Ok(heads)
+    Ok(spans)
 }
 
-fn numbered(head: &Head) -> Option<Numbered> {
-    let Head { producer_id, producer_epoch, base_sequence, .. } = *head;
-    let records = i32::try_from(head.last_offset - head.base_offset + 1).ok()?;
+fn numbered(span: &BatchSpan) -> Option<Numbered> {
+    let BatchSpan { producer_id, producer_epoch, base_sequence, .. } = *span;
+    let records = i32::try_from(span.last_offset - span.base_offset + 1).ok()?;
     (producer_id >= 0).then_some(Numbered { producer_id, producer_epoch, base_sequence, records })
 }
 
-/// Stores a batch of format 2 with nothing but its place written into it.
-fn store_as_it_is(partition: &mut Partition, batch: &[u8], head: &Head, storage: Storage) {
-    partition.begin_epoch();
-    let base_offset = partition.log.end_offset();
-    let last_offset = base_offset + (head.last_offset - head.base_offset);
-    let mut batch = batch.to_vec();
-    codec::place(&mut batch, base_offset, partition.leader_epoch);
-    let mut max_timestamp = head.max_timestamp;
-    if let Some(now_ms) = storage.log_append_time_ms {
-        codec::set_log_append_time(&mut batch, now_ms);
-        max_timestamp = now_ms;
+/// A batch in the format of the log: as it came where that is possible, with the producer's offsets; else made anew, with
+/// the offsets from `next` on.
+fn batches_of(set: &[u8], span: &BatchSpan, storage: Storage, next: i64) -> Result<Vec<Batch>, RecordError> {
+    if span.magic == 2 && storage.magic == 2 {
+        let found = codec::verify(set, span)?;
+        let claimed = span.records.unwrap_or(0);
+        // A producer leaves no gaps, and a batch of nothing would take an offset.
+        if i64::from(found) != span.last_offset - span.base_offset + 1 {
+            return Err(RecordError::WrongCount { claimed, found });
+        }
+        return Ok(vec![Batch::of(set, span, span.base_offset)]);
     }
-    partition.log.append(&batch, base_offset, last_offset, max_timestamp, head.magic);
+    let mut records = codec::decode(set, span)?;
+    let Some(count) = i64::try_from(records.len()).ok().filter(|count| *count > 0) else {
+        return Err(RecordError::WrongCount { claimed: 1, found: 0 });
+    };
+    let gapless = records.windows(2).all(|pair| pair[1].offset == pair[0].offset + 1);
+    if span.magic == 1 && storage.magic == 1 && span.codec != Codec::None && gapless {
+        return Ok(vec![Batch::of(set, span, span.last_offset - (count - 1))]);
+    }
+    for (offset, record) in (next..).zip(&mut records) {
+        record.offset = offset;
+    }
+    if storage.magic < 2 {
+        records.iter_mut().for_each(|record| record.headers.clear());
+    }
+    let unsupported = |_| RecordError::UnsupportedCodec { codec: span.codec.attributes() as u8 };
+    let form = Form { magic: storage.magic, codec: span.codec, flags: BatchFlags::default() };
+    codec::encode(&records, &form).map_err(unsupported)
 }
 
-/// Stores records with the next offsets, as one batch.
+fn code_of(error: RecordError) -> ErrorCode {
+    match error {
+        RecordError::UnsupportedCodec { .. } => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+        RecordError::UnknownMagic { .. } | RecordError::WrongCount { .. } => ErrorCode::INVALID_RECORD,
+        _ => ErrorCode::CORRUPT_MESSAGE,
+    }
+}
+
+/// Stores records with the next offsets.
 ///
 /// # Errors
 /// When they have no form in this format, in words.
@@ -133,23 +152,22 @@ pub(super) fn store(
     for (offset, record) in (base_offset..).zip(&mut records) {
         record.offset = offset;
     }
-    let batch = codec::encode(&records, form)?;
-    let heads = codec::walk(&batch).map_err(|error| error.to_string())?;
+    let batches = codec::encode(&records, form)?;
     partition.begin_epoch();
-    if form.is_transactional && !form.is_control {
-        partition.open.entry(form.producer_id).or_insert(base_offset);
+    if form.flags.transactional && !form.flags.control {
+        partition.open.entry(form.flags.producer_id).or_insert(base_offset);
     }
-    for head in &heads {
-        let mut batch = batch[head.range.clone()].to_vec();
-        if head.magic == 2 {
-            codec::place(&mut batch, head.base_offset, partition.leader_epoch);
-        }
-        let mut max_timestamp = head.max_timestamp;
-        if let Some(now_ms) = storage.log_append_time_ms.filter(|_| head.magic > 0) {
-            codec::set_log_append_time(&mut batch, now_ms);
-            max_timestamp = now_ms;
-        }
-        partition.log.append(&batch, head.base_offset, head.last_offset, max_timestamp, head.magic);
+    for batch in batches {
+        put(partition, batch, storage);
     }
     Ok(base_offset)
+}
+
+/// Appends a batch at the end.
+fn put(partition: &mut Partition, mut batch: Batch, storage: Storage) {
+    batch.place(partition.log.end_offset(), partition.leader_epoch);
+    if let Some(now_ms) = storage.log_append_time_ms {
+        batch.set_log_append_time(now_ms);
+    }
+    partition.log.append(&batch);
 }

@@ -1,27 +1,11 @@
-//! Batches as the fake needs them: their headers, their records as owned values, and bytes made of records. Called by whoever
-//! stores or converts records.
+//! Records as the fake needs them: owned values out of batches, and log entries out of values. Called by whoever stores,
+//! converts or reads records; the bytes themselves are the business of [`wire::records`](crate::kafka::wire::records).
 
-use std::ops::Range;
-
-use super::ErrorCode;
-use crate::kafka::wire::{Reader, WireError, Writer};
-
-/// What the header of a batch says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) range: Range<usize>,
-    pub(super) magic: u8,
-    pub(super) codec: u8,
-    pub(super) base_offset: i64,
-    pub(super) last_offset: i64,
-    pub(super) max_timestamp: i64,
-    pub(super) is_control: bool,
-    pub(super) is_transactional: bool,
-    pub(super) producer_id: i64,
-    pub(super) producer_epoch: i16,
-    pub(super) base_sequence: i32,
-    pub(super) records: i32,
-}
+use crate::kafka::wire::records::{
+    BatchBuilder, BatchFlags, BatchSpan, BatchWalk, Codec, Limits, NewRecord, Payload, RecordError, Span,
+    message_set, open,
+};
+use crate::kafka::wire::{Reader, WireError};
 
 /// A record by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,183 +17,279 @@ pub(super) struct Record {
     pub(super) headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// How records become a batch.
-#[derive(Clone, Copy, Debug)]
+/// How records become entries of a log.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Form {
     pub(super) magic: u8,
-    pub(super) codec: u8,
-    pub(super) is_control: bool,
-    pub(super) is_transactional: bool,
-    pub(super) producer_id: i64,
-    pub(super) producer_epoch: i16,
-    pub(super) base_sequence: i32,
+    pub(super) codec: Codec,
+    /// For format 2. The base offset is that of the first record.
+    pub(super) flags: BatchFlags,
 }
 
-impl Default for Form {
-    /// Format 2, without compression, transaction or producer.
-    fn default() -> Self {
-        Self {
-            magic: 2,
-            codec: 0,
-            is_control: false,
-            is_transactional: false,
-            producer_id: -1,
-            producer_epoch: -1,
-            base_sequence: -1,
-        }
+/// An entry of a log: a batch of format 2, a plain message, or a message that holds compressed ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) bytes: Vec<u8>,
+    pub(super) magic: u8,
+    pub(super) base_offset: i64,
+    pub(super) last_offset: i64,
+    pub(super) max_timestamp: i64,
+}
+
+/// What the headers of a set say. A batch that is cut off at its end is an error.
+pub(super) fn walk(set: &[u8]) -> Result<Vec<BatchSpan>, RecordError> {
+    let mut walk = BatchWalk::new(set);
+    let spans = walk.by_ref().collect::<Result<Vec<_>, _>>()?;
+    match walk.partial() {
+        None => Ok(spans),
+        Some(length) => Err(RecordError::BadLength { at: set.len(), length: length as i64 }),
     }
 }
 
-const HEADER_BYTES: usize = 61;
-
-/// The headers of all batches of a set; one that is cut off at its end is an error.
-pub(super) fn walk(set: &[u8]) -> Result<Vec<Head>, WireError> {
-    let mut heads = Vec::new();
-    let mut at = 0;
-    while at < set.len() {
-        let mut input = Reader::new(&set[at..]);
-        let base_offset = input.i64()?;
-        let length = usize::try_from(input.i32()?).unwrap_or(usize::MAX);
-        input.clone().take(length)?;
-        let _leader_epoch = input.i32()?;
-        let magic = input.i8()?;
-        let _crc = input.u32()?;
-        let attributes = input.i16()?;
-        let last_offset = base_offset + i64::from(input.i32()?);
-        let _first_timestamp = input.i64()?;
-        let max_timestamp = input.i64()?;
-        heads.push(Head {
-            range: at..at + 12 + length,
-            magic: magic as u8,
-            codec: (attributes & 7) as u8,
-            base_offset,
-            last_offset,
-            max_timestamp,
-            is_control: attributes & 0x20 != 0,
-            is_transactional: attributes & 0x10 != 0,
-            producer_id: input.i64()?,
-            producer_epoch: input.i16()?,
-            base_sequence: input.i32()?,
-            records: input.i32()?,
-        });
-        at += 12 + length;
+/// Opens a batch and reads all of it without keeping it: how many records it has.
+///
+/// # Errors
+/// When it is not as it should be, its checksum included.
+pub(super) fn verify(set: &[u8], span: &BatchSpan) -> Result<u32, RecordError> {
+    let mut opened = open(set, span, &Limits::default())?;
+    let bytes = bytes_of(set, &opened.payload);
+    let mut count = 0;
+    while opened.records.next(bytes)?.is_some() {
+        count += 1;
     }
-    Ok(heads)
+    Ok(count)
 }
 
-pub(super) fn decode(set: &[u8], head: &Head) -> Result<Vec<Record>, ErrorCode> {
-    let batch = &set[head.range.clone()];
-    let stored = u32::from_be_bytes([batch[17], batch[18], batch[19], batch[20]]);
-    if head.magic != 2 || head.codec != 0 || crc32c::crc32c(&batch[21..]) != stored {
-        return Err(ErrorCode::CORRUPT_MESSAGE);
-    }
-    decode_records(batch, head).map_err(|_| ErrorCode::CORRUPT_MESSAGE)
-}
-
-fn decode_records(batch: &[u8], head: &Head) -> Result<Vec<Record>, WireError> {
-    let first_timestamp = Reader::new(&batch[27..]).i64()?;
-    let mut input = Reader::new(&batch[HEADER_BYTES..]);
+/// The records of a batch.
+///
+/// # Errors
+/// As of [`verify`].
+pub(super) fn decode(set: &[u8], span: &BatchSpan) -> Result<Vec<Record>, RecordError> {
+    let mut opened = open(set, span, &Limits::default())?;
+    let bytes = bytes_of(set, &opened.payload);
     let mut records = Vec::new();
-    for _ in 0..head.records {
-        let _length = input.varint()?;
-        let _attributes = input.i8()?;
-        let timestamp = Some(first_timestamp + input.varlong()?);
-        let offset = head.base_offset + i64::from(input.varint()?);
-        let (key, value) = (sized(&mut input)?, sized(&mut input)?);
-        let mut headers = Vec::new();
-        for _ in 0..input.varint()? {
-            let key = sized(&mut input)?.unwrap_or_default();
-            headers.push((String::from_utf8_lossy(&key).into_owned(), sized(&mut input)?));
-        }
-        records.push(Record { offset, timestamp, key, value, headers });
+    while let Some(raw) = opened.records.next(bytes)? {
+        let part = |span: Span| span.of(bytes).map(<[u8]>::to_vec);
+        let headers = headers(raw.headers.of(bytes).unwrap_or_default(), raw.header_count);
+        let malformed = RecordError::Malformed { at: span.range.start, what: "a header" };
+        records.push(Record {
+            offset: raw.offset,
+            timestamp: raw.timestamp,
+            key: part(raw.key),
+            value: part(raw.value),
+            headers: headers.map_err(|_| malformed)?,
+        });
     }
     Ok(records)
 }
 
-fn sized(input: &mut Reader<'_>) -> Result<Option<Vec<u8>>, WireError> {
-    match usize::try_from(input.varint()?) {
+fn bytes_of<'a>(set: &'a [u8], payload: &'a Payload) -> &'a [u8] {
+    match payload {
+        Payload::InPlace(_) => set,
+        Payload::Inflated(bytes) => bytes,
+    }
+}
+
+fn headers(bytes: &[u8], count: u32) -> Result<Vec<(String, Option<Vec<u8>>)>, WireError> {
+    let mut input = Reader::new(bytes);
+    let mut sized = || match usize::try_from(input.varint()?) {
         Ok(length) => input.take(length).map(|bytes| Some(bytes.to_vec())),
         Err(_) => Ok(None),
+    };
+    let mut headers = Vec::new();
+    for _ in 0..count {
+        let key = sized()?.unwrap_or_default();
+        headers.push((String::from_utf8_lossy(&key).into_owned(), sized()?));
     }
+    Ok(headers)
 }
 
-/// A batch of these records, which has the offset of the first.
-pub(super) fn encode(records: &[Record], form: &Form) -> Result<Vec<u8>, String> {
-    if form.magic != 2 || form.codec != 0 {
-        return Err("not yet".to_owned());
+/// Makes entries of records, whose offsets ascend: one of them, but of plain messages one for each.
+///
+/// # Errors
+/// When the format cannot hold them, in words.
+pub(super) fn encode(records: &[Record], form: &Form) -> Result<Vec<Batch>, String> {
+    let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
+    if form.magic == 2 {
+        return batch(records, last.offset, form).map(|batch| vec![batch]);
     }
-    let base_offset = records.first().map_or(0, |record| record.offset);
-    let last_offset = records.last().map_or(0, |record| record.offset);
-    let time = |record: &Record| record.timestamp.unwrap_or(-1);
-    let first_timestamp = records.first().map_or(-1, time);
-    let mut body = Vec::new();
+    if form.codec == Codec::Zstd {
+        return Err(format!("format {} knows no zstd", form.magic));
+    }
+    if form.codec != Codec::None {
+        return message(records, first.offset, last.offset, form).map(|message| vec![message]);
+    }
+    records.chunks(1).map(|one| message(one, one[0].offset, one[0].offset, form)).collect()
+}
+
+/// A batch of format 2 that reaches up to `last_offset`.
+pub(super) fn batch(records: &[Record], last_offset: i64, form: &Form) -> Result<Batch, String> {
+    let base_offset = records.first().map_or(last_offset, |record| record.offset);
+    let delta =
+        |offset: i64| i32::try_from(offset - base_offset).map_err(|_| "the offsets are too far apart");
+    let mut builder = BatchBuilder::new();
     for record in records {
-        let mut one = vec![0];
-        varint(&mut one, time(record) - first_timestamp);
-        varint(&mut one, record.offset - base_offset);
-        put(&mut one, record.key.as_deref());
-        put(&mut one, record.value.as_deref());
-        varint(&mut one, record.headers.len() as i64);
-        for (key, value) in &record.headers {
-            put(&mut one, Some(key.as_bytes()));
-            put(&mut one, value.as_deref());
+        let headers: Vec<_> =
+            record.headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+        builder.push_at(delta(record.offset)?, &NewRecord { headers: &headers, ..new_record(record) });
+    }
+    builder.last_offset_delta(delta(last_offset)?);
+    let bytes = builder.build(form.codec, &BatchFlags { base_offset, ..form.flags });
+    Ok(Batch { bytes, magic: 2, base_offset, last_offset, max_timestamp: max_timestamp(records) })
+}
+
+fn message(records: &[Record], base_offset: i64, last_offset: i64, form: &Form) -> Result<Batch, String> {
+    if records.iter().any(|record| !record.headers.is_empty()) {
+        return Err(format!("format {} knows no headers", form.magic));
+    }
+    let new: Vec<_> = records.iter().map(|record| (record.offset, new_record(record))).collect();
+    let bytes = message_set(form.magic, form.codec, &new).map_err(|error| error.to_string())?;
+    let max_timestamp = if form.magic == 0 { -1 } else { max_timestamp(records) };
+    Ok(Batch { bytes, magic: form.magic, base_offset, last_offset, max_timestamp })
+}
+
+fn new_record(record: &Record) -> NewRecord<'_> {
+    let (key, value) = (record.key.as_deref(), record.value.as_deref());
+    NewRecord { key, value, headers: &[], timestamp: record.timestamp.unwrap_or(-1) }
+}
+
+fn max_timestamp(records: &[Record]) -> i64 {
+    records.iter().filter_map(|record| record.timestamp).max().unwrap_or(-1)
+}
+
+impl Batch {
+    /// A batch as a producer sent it, to be moved. `base_offset` of a compressed message is that of its first record.
+    pub(super) fn of(set: &[u8], span: &BatchSpan, base_offset: i64) -> Self {
+        Self {
+            bytes: set[span.range.clone()].to_vec(),
+            magic: span.magic,
+            base_offset,
+            last_offset: span.last_offset,
+            max_timestamp: span.max_timestamp,
         }
-        put(&mut body, Some(&one));
     }
-    let mut out = Writer::new();
-    out.i64(base_offset);
-    out.i32((HEADER_BYTES - 12 + body.len()) as i32);
-    out.i32(-1);
-    out.i8(2);
-    out.i32(0);
-    out.i16(i16::from(form.is_control) << 5 | i16::from(form.is_transactional) << 4);
-    out.i32((last_offset - base_offset) as i32);
-    out.i64(first_timestamp);
-    out.i64(records.iter().map(time).max().unwrap_or(-1));
-    out.i64(form.producer_id);
-    out.i16(form.producer_epoch);
-    out.i32(form.base_sequence);
-    out.i32(records.len() as i32);
-    out.raw(&body);
-    let mut bytes = out.into_bytes().map_err(|error| error.to_string())?;
-    sign(&mut bytes);
-    Ok(bytes)
-}
 
-/// Puts the checksum of a batch of format 2 right.
-pub(super) fn sign(batch: &mut [u8]) {
-    let crc = crc32c::crc32c(&batch[21..]);
-    batch[17..21].copy_from_slice(&crc.to_be_bytes());
-}
-
-/// Writes into a batch of format 2 where it stands, which its checksum does not cover.
-pub(super) fn place(batch: &mut [u8], base_offset: i64, leader_epoch: i32) {
-    batch[..8].copy_from_slice(&base_offset.to_be_bytes());
-    batch[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
-}
-
-/// Puts the broker's time into a batch, in place of the producer's.
-pub(super) fn set_log_append_time(batch: &mut [u8], now_ms: i64) {
-    batch[22] |= 8;
-    batch[35..43].copy_from_slice(&now_ms.to_be_bytes());
-    sign(batch);
-}
-
-fn put(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
-    varint(out, bytes.map_or(-1, |bytes| bytes.len() as i64));
-    out.extend_from_slice(bytes.unwrap_or_default());
-}
-
-fn varint(out: &mut Vec<u8>, value: i64) {
-    let mut bits = ((value << 1) ^ (value >> 63)) as u64;
-    while bits >= 0x80 {
-        out.push((bits as u8 & 0x7f) | 0x80);
-        bits >>= 7;
+    /// How many offsets it takes.
+    pub(super) fn offsets(&self) -> i64 {
+        self.last_offset - self.base_offset + 1
     }
-    out.push(bits as u8);
+
+    /// Moves it to another place in the log. No checksum covers what is written.
+    pub(super) fn place(&mut self, base_offset: i64, leader_epoch: i32) {
+        self.last_offset += base_offset - self.base_offset;
+        self.base_offset = base_offset;
+        // A message that holds others has the offset of the last.
+        let written = if self.magic == 2 { self.base_offset } else { self.last_offset };
+        self.bytes[..8].copy_from_slice(&written.to_be_bytes());
+        if self.magic == 2 {
+            self.bytes[12..16].copy_from_slice(&leader_epoch.to_be_bytes());
+        }
+    }
+
+    /// Puts the broker's time into it, in place of the producer's. Format 0 has no time.
+    pub(super) fn set_log_append_time(&mut self, now_ms: i64) {
+        let (attributes, timestamp) = match self.magic {
+            2 => (22, 35),
+            1 => (17, 18),
+            _ => return,
+        };
+        self.max_timestamp = now_ms;
+        self.bytes[attributes] |= 8;
+        self.bytes[timestamp..timestamp + 8].copy_from_slice(&now_ms.to_be_bytes());
+        let (crc, at) = match self.magic {
+            2 => (crc32c::crc32c(&self.bytes[21..]), 17),
+            _ => (crc32fast::hash(&self.bytes[16..]), 12),
+        };
+        self.bytes[at..at + 4].copy_from_slice(&crc.to_be_bytes());
+    }
 }
 
-/// Message sets of an older format of these batches.
-pub(super) fn down_convert(set: &[u8], _magic: u8) -> Vec<u8> {
-    set.to_vec()
+/// The batches of a set as message sets of an older format; batches of that format and markers aside, zstd becomes plain.
+/// What cannot be read stays as it is, and a batch that is cut off is left out unless it is all there is.
+pub(super) fn down_convert(set: &[u8], magic: u8) -> Vec<u8> {
+    let mut converted = Vec::new();
+    for span in BatchWalk::new(set).map_while(Result::ok).filter(|span| !span.is_control) {
+        let codec = if span.codec == Codec::Zstd { Codec::None } else { span.codec };
+        let form = Form { magic, codec, ..Form::default() };
+        match decode(set, &span) {
+            Ok(mut records) if span.magic > magic => {
+                records.iter_mut().for_each(|record| record.headers.clear());
+                let batches = encode(&records, &form).unwrap_or_default();
+                batches.iter().for_each(|batch| converted.extend_from_slice(&batch.bytes));
+            }
+            _ => converted.extend_from_slice(&set[span.range]),
+        }
+    }
+    if converted.is_empty() { set.to_vec() } else { converted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> Vec<Record> {
+        let record = |offset: i64| Record {
+            offset,
+            timestamp: Some(1000 + offset),
+            key: (offset % 2 == 0).then(|| vec![b'k']),
+            value: Some(vec![b'v'; offset as usize]),
+            headers: Vec::new(),
+        };
+        (5..9).map(record).collect()
+    }
+
+    fn read(set: &[u8]) -> Vec<Record> {
+        walk(set).unwrap().iter().flat_map(|span| decode(set, span).unwrap()).collect()
+    }
+
+    #[test]
+    fn records_come_back_in_every_format_and_codec() {
+        for magic in [0, 1, 2] {
+            for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+                let form = Form { magic, codec, ..Form::default() };
+                let Ok(batches) = encode(&records(), &form) else {
+                    assert!(magic < 2 && codec == Codec::Zstd);
+                    continue;
+                };
+                let set: Vec<_> = batches.iter().flat_map(|batch| batch.bytes.clone()).collect();
+                let mut expected = records();
+                if magic == 0 {
+                    expected.iter_mut().for_each(|record| record.timestamp = None);
+                }
+                assert_eq!(read(&set), expected, "{magic} {codec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_that_is_moved_and_stamped_is_still_whole() {
+        for (magic, codec) in [(1, Codec::None), (1, Codec::Gzip), (2, Codec::None), (2, Codec::Lz4)] {
+            let form = Form { magic, codec, ..Form::default() };
+            let mut set = Vec::new();
+            for mut batch in encode(&records(), &form).unwrap() {
+                batch.place(batch.base_offset + 100, 3);
+                batch.set_log_append_time(77);
+                set.extend(batch.bytes);
+            }
+            let mut expected = records();
+            for record in &mut expected {
+                (record.offset, record.timestamp) = (record.offset + 100, Some(77));
+            }
+            assert_eq!(read(&set), expected, "{magic} {codec:?}");
+        }
+    }
+
+    #[test]
+    fn batches_become_messages_for_old_readers() {
+        let mut with_headers = records();
+        with_headers[1].headers.push(("h".to_owned(), None));
+        for codec in [Codec::None, Codec::Snappy, Codec::Zstd] {
+            let form = Form { magic: 2, codec, ..Form::default() };
+            let set = encode(&with_headers, &form).unwrap().remove(0).bytes;
+            assert_eq!(read(&down_convert(&set, 1)), records());
+            let cut = [&set[..], &set[..30]].concat();
+            assert_eq!(read(&down_convert(&cut, 0)).len(), 4);
+            assert_eq!(down_convert(&set[..30], 0), &set[..30]);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::codec::Batch;
 use super::slices::Slice;
 
 /// How many bytes a chunk may hold before it is closed. The newest one is copied by each fetch that reaches it.
@@ -58,20 +59,22 @@ impl PartitionLog {
     }
 
     /// Stores a batch whose offsets are in its bytes already.
-    pub(super) fn append(
-        &mut self,
-        batch: &[u8],
-        base_offset: i64,
-        last_offset: i64,
-        max_timestamp: i64,
-        magic: u8,
-    ) {
-        if !self.newest.is_empty() && self.newest.len() + batch.len() > CHUNK_BYTES {
+    pub(super) fn append(&mut self, batch: &Batch) {
+        let Batch { bytes, magic, base_offset, last_offset, max_timestamp } = batch;
+        if !self.newest.is_empty() && self.newest.len() + bytes.len() > CHUNK_BYTES {
             self.closed.push(Arc::new(std::mem::take(&mut self.newest)));
         }
-        let (chunk, start, len) = (self.closed.len(), self.newest.len(), batch.len());
-        self.newest.extend_from_slice(batch);
-        self.entries.push(Entry { base_offset, last_offset, max_timestamp, magic, chunk, start, len });
+        let (chunk, start, len) = (self.closed.len(), self.newest.len(), bytes.len());
+        self.newest.extend_from_slice(bytes);
+        self.entries.push(Entry {
+            base_offset: *base_offset,
+            last_offset: *last_offset,
+            max_timestamp: *max_timestamp,
+            magic: *magic,
+            chunk,
+            start,
+            len,
+        });
         self.end_offset = self.end_offset.max(last_offset + 1);
     }
 
@@ -156,11 +159,15 @@ impl PartitionLog {
 mod tests {
     use super::*;
 
+    fn batch(bytes: Vec<u8>, base_offset: i64, last_offset: i64) -> Batch {
+        Batch { bytes, magic: 2, base_offset, last_offset, max_timestamp: 0 }
+    }
+
     /// Batches of ten bytes that hold two offsets each.
     fn log(batches: i64) -> PartitionLog {
         let mut log = PartitionLog::default();
         for n in 0..batches {
-            log.append(&[n as u8; 10], 2 * n, 2 * n + 1, n, 2);
+            log.append(&batch(vec![n as u8; 10], 2 * n, 2 * n + 1));
         }
         log
     }
@@ -198,7 +205,7 @@ mod tests {
     fn closed_chunks_are_shared_and_joined() {
         let mut log = PartitionLog::default();
         for n in 0..10 {
-            log.append(&vec![n as u8; CHUNK_BYTES / 4], n, n, 0, 2);
+            log.append(&batch(vec![n as u8; CHUNK_BYTES / 4], n, n));
         }
         let read = log.read(0, i64::MAX, usize::MAX, true);
         assert_eq!(read.slices.len(), 3);
@@ -210,7 +217,7 @@ mod tests {
     fn what_retention_takes_frees_its_memory() {
         let mut log = PartitionLog::default();
         for n in 0..10 {
-            log.append(&vec![n as u8; CHUNK_BYTES], n, n, 0, 2);
+            log.append(&batch(vec![n as u8; CHUNK_BYTES], n, n));
         }
         log.set_start(5);
         assert_eq!(log.closed.iter().map(|chunk| chunk.len()).sum::<usize>(), 4 * CHUNK_BYTES);
@@ -224,7 +231,7 @@ mod tests {
         let mut log = log(3);
         log.truncate(3);
         assert_eq!((log.end_offset(), log.entries().len()), (3, 1));
-        log.append(&[9; 10], 3, 4, 0, 2);
+        log.append(&batch(vec![9; 10], 3, 4));
         assert_eq!(bytes(&log.read(0, i64::MAX, 1000, true)), [[0; 10], [9; 10]].concat());
     }
 }

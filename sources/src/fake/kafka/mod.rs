@@ -32,6 +32,7 @@
 //! file of `requests/` says which versions it serves and how it departs from a real broker.
 
 mod append;
+mod batch;
 mod builder;
 mod cluster;
 mod codec;
@@ -63,9 +64,10 @@ use std::time::Duration;
 use cluster::Shared;
 use server::Server;
 
+pub use crate::kafka::wire::records::Codec;
 pub use crate::kafka::wire::{ApiKey, ErrorCode};
+pub use batch::{FakeBatch, FakeRecord, StoredRecord};
 pub use builder::FakeKafkaBuilder;
-pub use data::{FakeRecord, StoredRecord};
 pub use error::FakeError;
 pub use faults::{Fault, FaultBuilder};
 pub use groups::Committed;

@@ -130,12 +130,15 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake::kafka::codec::Batch;
 
     fn write(partition: &mut Partition, batches: i64) {
         partition.begin_epoch();
         for _ in 0..batches {
             let offset = partition.log.end_offset();
-            partition.log.append(b"batch", offset, offset, 0, 2);
+            let bytes = b"batch".to_vec();
+            let batch = Batch { bytes, magic: 2, base_offset: offset, last_offset: offset, max_timestamp: 0 };
+            partition.log.append(&batch);
         }
     }
 

@@ -1,11 +1,12 @@
 //! [`Transaction`]: a transaction of a producer, as a test makes it. It runs on the test's thread.
 
 use super::append::{Storage, store};
+use super::batch::{FakeBatch, FakeRecord};
 use super::cluster::Shared;
 use super::codec::{Form, Record};
-use super::data::FakeRecord;
 use super::topic::{Aborted, Partition};
 use super::{FakeError, FakeKafka};
+use crate::kafka::wire::records::BatchFlags;
 
 /// A transaction that is open until it is committed or aborted; one that is dropped stays open, and holds back all readers
 /// of committed records.
@@ -49,14 +50,14 @@ impl Transaction<'_> {
         partition: i32,
         records: impl IntoIterator<Item = R>,
     ) -> Result<i64, FakeError> {
-        let records: Vec<FakeRecord> = records.into_iter().map(Into::into).collect();
-        let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
-        let form = Form { base_sequence: self.records, ..self.form() };
-        let offset = self.kafka.store(topic, partition, records, &form)?;
+        if self.kafka.profile().magic() < 2 {
+            return Err(FakeError::Records("the release has no transactions".to_owned()));
+        }
+        let batch = FakeBatch::of(records);
+        let count = i32::try_from(batch.records.len()).unwrap_or(i32::MAX);
+        let form = self.form(BatchFlags { base_sequence: self.records, ..BatchFlags::default() });
+        let offset = self.kafka.store(topic, partition, batch, form.flags)?;
         self.records = self.records.wrapping_add(count) & i32::MAX;
-        self.kafka.with(topic, partition, |found| {
-            found.open.entry(self.producer_id).or_insert(offset).to_owned()
-        })?;
         let place = (topic.to_owned(), partition);
         if !self.partitions.contains(&place) {
             self.partitions.push(place);
@@ -85,13 +86,15 @@ impl Transaction<'_> {
         self.end(false)
     }
 
-    fn form(&self) -> Form {
-        Form { is_transactional: true, producer_id: self.producer_id, producer_epoch: 0, ..Form::default() }
+    fn form(&self, flags: BatchFlags) -> Form {
+        let flags =
+            BatchFlags { transactional: true, producer_id: self.producer_id, producer_epoch: 0, ..flags };
+        Form { magic: 2, flags, ..Form::default() }
     }
 
     fn end(self, committed: bool) -> Result<(), FakeError> {
         let marker = marker(&self.kafka.shared, committed);
-        let form = Form { is_control: true, ..self.form() };
+        let form = self.form(BatchFlags { control: true, ..BatchFlags::default() });
         for (topic, partition) in &self.partitions {
             let ended =
                 |found: &mut Partition| end(found, self.producer_id, committed, marker.clone(), &form);
