@@ -88,6 +88,11 @@ impl Connection {
         self.led = None;
     }
 
+    /// It leads to a broker that has answered on another connection: its first answer may be as long as the others.
+    pub(crate) fn is_trusted(&mut self) {
+        self.has_answered = true;
+    }
+
     /// The broker, as errors name it.
     pub(crate) fn broker(&self) -> &Arc<str> {
         &self.broker
@@ -158,7 +163,8 @@ impl Connection {
     pub(crate) fn receive_length(&mut self, asked: &Asked) -> Result<usize, KafkaError> {
         let mut word = [0; LENGTH_BYTES];
         self.receive(asked, &mut word)?;
-        let limit = if self.has_answered { self.limits.later } else { self.limits.first };
+        let limit =
+            if self.has_answered { self.limits.later } else { self.limits.first.min(self.limits.later) };
         frame::frame_length(word, limit).map_err(|error| self.no_length(asked, word, limit, error))
     }
 

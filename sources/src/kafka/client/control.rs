@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::address::Address;
 use super::backoff::Backoff;
 use super::cluster::{Cluster, Target, is_connection};
 use super::connection::{Connection, name};
@@ -31,7 +32,8 @@ pub(crate) enum Use {
 #[derive(Debug)]
 pub(crate) struct Control {
     pub(crate) cluster: Arc<Cluster>,
-    slots: Mutex<HashMap<(Target, Use), Arc<Slot>>>,
+    /// By address: a broker that the user has named is the same once the cluster has told its number.
+    slots: Mutex<HashMap<(Address, Use), Arc<Slot>>>,
     /// The brokers that keep the offsets of groups.
     pub(super) coordinators: Mutex<HashMap<String, Target>>,
 }
@@ -58,7 +60,7 @@ impl Control {
         A: for<'a> Message<'a> + Throttled,
     {
         let (way_out, deadline) = way;
-        let slot = Arc::clone(self.slots.lock().entry((to.clone(), usage)).or_default());
+        let slot = Arc::clone(self.slots.lock().entry((to.address.clone(), usage)).or_default());
         let Some(mut slot) = slot.try_lock_for(deadline.left()) else {
             return Err(KafkaError::Timeout {
                 broker: to.to_string().into(),

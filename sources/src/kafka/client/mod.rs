@@ -1,7 +1,7 @@
 //! Connections to the brokers of a cluster, and what is asked on them.
 
 pub(crate) mod address;
-pub(crate) mod backoff;
+mod backoff;
 mod cluster;
 mod connection;
 mod control;
@@ -19,3 +19,6 @@ mod topics;
 pub(crate) mod transport;
 mod versions;
 mod way_out;
+
+#[cfg(test)]
+mod tests;

@@ -25,10 +25,12 @@ pub(crate) fn open(
     let mut connection = cluster.dial(target, way_out, deadline)?;
     if let Some(old) = cluster.settings().broker_version {
         connection.versions = cluster.has_versions(&target.address, Versions::old(old));
+        connection.is_trusted();
         return Ok(connection);
     }
     if let Some(known) = cluster.versions(&target.address) {
         connection.versions = known;
+        connection.is_trusted();
         return Ok(connection);
     }
     let until = deadline.min(Deadline::after(cluster.settings().versions_timeout));
@@ -58,7 +60,10 @@ pub(crate) fn open(
             connection.versions = cluster.has_versions(&target.address, Versions::old(looks_like));
             Ok(connection)
         }
-        Err(KafkaError::Closed { .. }) => Err(super::probe::name_peer(cluster, target, way_out, failure)),
+        Err(KafkaError::Closed { .. }) => {
+            drop(connection);
+            Err(super::probe::name_peer(cluster, target, way_out, failure))
+        }
         Err(second) => Err(second),
     }
 }
