@@ -150,7 +150,7 @@ fn looks_like_an_option(argument: &OsStr) -> bool {
     argument.len() > 1 && argument.as_encoded_bytes().starts_with(b"-")
 }
 
-fn text_of(argument: &OsStr, what: &str) -> Result<String, UsageError> {
+pub(crate) fn text_of(argument: &OsStr, what: &str) -> Result<String, UsageError> {
     let text =
         argument.to_str().ok_or_else(|| UsageError::new(format!("{what} {argument:?} is not Unicode")))?;
     Ok(text.to_owned())

@@ -12,11 +12,13 @@
 
 mod arguments;
 mod console;
+mod kafka;
 mod options;
 mod program;
 mod source;
 
 pub use arguments::{Arguments, UsageError};
+pub use kafka::KafkaSource;
 pub use options::Options;
 pub use program::{Failure, program, run};
 pub use source::TextSource;

@@ -14,7 +14,7 @@ pub struct TextSource {
 }
 
 /// What our own server sends; the words have a place in `network_word_join_sentiments`.
-const LINES: [&str; 8] = [
+pub(crate) const LINES: [&str; 8] = [
     "a good day begins with a good word",
     "what a bad day for a happy fish",
     "the slow boat was late and nobody was happy",

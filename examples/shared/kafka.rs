@@ -1,0 +1,148 @@
+//! [`KafkaSource`]: the cluster and topics a program reads, which may be a cluster of its own, in memory.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use batchmill::DStream;
+use batchmill_sources::fake::kafka::FakeKafka;
+use batchmill_sources::kafka::{DirectStream, KafkaParams, OffsetRanges, OffsetReset};
+use crossbeam_channel as channel;
+
+use crate::arguments::{Arguments, UsageError, text_of};
+use crate::console::say;
+use crate::program::Failure;
+use crate::source::LINES;
+
+/// Somebody's cluster, or one that lives in this process as long as this value does.
+#[derive(Debug)]
+pub struct KafkaSource {
+    given: Option<(String, Vec<String>)>,
+    group: Option<String>,
+    from: OffsetReset,
+    params: Vec<(String, String)>,
+    own: Option<OwnCluster>,
+}
+
+const OWN_TOPIC: &str = "lines";
+const OWN_PARTITIONS: u16 = 2;
+const LINES_PER_SECOND: u32 = 100;
+
+impl KafkaSource {
+    /// Takes `BROKERS TOPICS`, `--group`, `--from` and `--param` out of the arguments.
+    ///
+    /// # Errors
+    /// When one is not valid, or there are brokers without topics.
+    pub fn take(arguments: &mut Arguments) -> Result<Self, UsageError> {
+        let mut text = |name: &str| arguments.option(name)?.map(|value| text_of(&value, name)).transpose();
+        let group = text("--group")?;
+        let from = match text("--from")?.as_deref() {
+            // What a person who starts the program by hand expects to see.
+            None | Some("earliest") => OffsetReset::Earliest,
+            Some("latest") => OffsetReset::Latest,
+            Some(other) => {
+                return Err(UsageError::new(format!("--from needs earliest or latest, not {other:?}")));
+            }
+        };
+        let mut params = Vec::new();
+        while let Some(param) = text("--param")? {
+            match param.split_once('=') {
+                Some((name, value)) => params.push((name.to_owned(), value.to_owned())),
+                None => return Err(UsageError::new(format!("--param needs NAME=VALUE, not {param:?}"))),
+            }
+        }
+        let given = match arguments.positional()? {
+            None => None,
+            Some(brokers) => {
+                let topics = arguments
+                    .positional()?
+                    .ok_or_else(|| UsageError::new("there are no TOPICS after BROKERS"))?;
+                let topics = text_of(&topics, "TOPICS")?.split(',').map(str::to_owned).collect();
+                Some((text_of(&brokers, "BROKERS")?, topics))
+            }
+        };
+        Ok(Self { given, group, from, params, own: None })
+    }
+
+    /// The brokers and the topics. Without some in the arguments a cluster starts, and one line on standard error says so.
+    ///
+    /// # Errors
+    /// When that cluster cannot start.
+    pub fn cluster(&mut self) -> Result<(String, Vec<String>), Failure> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
+        let own = OwnCluster::start()
+            .map_err(|error| Failure::Other(format!("no Kafka cluster on loopback: {error}")))?;
+        let brokers = own.cluster.bootstrap();
+        say(format_args!(
+            "no BROKERS TOPICS given: a Kafka cluster of our own on {brokers}, in memory, gets {LINES_PER_SECOND} lines a \
+             second into its topic {OWN_TOPIC:?}"
+        ));
+        self.own = Some(own);
+        Ok((brokers, vec![OWN_TOPIC.to_owned()]))
+    }
+
+    /// The parameters with what the arguments say.
+    pub fn params(&self, params: KafkaParams) -> KafkaParams {
+        let params = self.params.iter().fold(params, |params, (name, value)| params.set(name, value));
+        let params = params.offset_reset(self.from);
+        match &self.group {
+            Some(group) => params.group_id(group.as_str()),
+            None => params,
+        }
+    }
+
+    /// With `--group`, commits the offsets of every batch after the outputs that were made before this call.
+    pub fn commit_after<T: batchmill::Data>(&self, stream: &DirectStream<'_, T>) {
+        if self.group.is_none() {
+            return;
+        }
+        let committer = stream.committer();
+        let records: DStream<'_, T> = stream.stream();
+        records.for_each_batch(move |batch| committer.commit_async(batch.offset_ranges()));
+    }
+}
+
+/// A cluster in memory, and the thread that writes lines to it.
+#[derive(Debug)]
+struct OwnCluster {
+    cluster: std::sync::Arc<FakeKafka>,
+    /// Dropped to end the thread.
+    stop: Option<channel::Sender<()>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl OwnCluster {
+    fn start() -> std::io::Result<Self> {
+        let cluster = FakeKafka::builder().topic(OWN_TOPIC, OWN_PARTITIONS).start()?;
+        let cluster = std::sync::Arc::new(cluster);
+        let (stop, stopped) = channel::bounded::<()>(0);
+        let writer = {
+            let cluster = std::sync::Arc::clone(&cluster);
+            let pace = channel::tick(Duration::from_secs(1) / LINES_PER_SECOND);
+            std::thread::Builder::new().name("lines".to_owned()).spawn(move || {
+                for number in 0_usize.. {
+                    channel::select! {
+                        recv(pace) -> _ => {}
+                        recv(stopped) -> _ => return,
+                    }
+                    let partition = (number % usize::from(OWN_PARTITIONS)) as i32;
+                    if cluster.produce(OWN_TOPIC, partition, [LINES[number % LINES.len()]]).is_err() {
+                        return;
+                    }
+                }
+            })?
+        };
+        Ok(Self { cluster, stop: Some(stop), writer: Some(writer) })
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(writer) = self.writer.take() {
+            // It ends by itself; a panic was printed where it happened.
+            let _ = writer.join();
+        }
+    }
+}
