@@ -23,8 +23,10 @@ pub(super) struct Incoming<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Storage {
     pub(super) magic: u8,
-    /// The broker's time, where the topic keeps that instead of the producer's.
-    pub(super) log_append_time_ms: Option<i64>,
+    /// The broker's time.
+    pub(super) now_ms: i64,
+    /// Whether the topic keeps that instead of the producer's.
+    pub(super) log_append_time: bool,
 }
 
 /// Where records were appended.
@@ -44,7 +46,7 @@ pub(super) fn append(
     storage: Storage,
 ) -> Result<Appended, ErrorCode> {
     let spans = check(incoming)?;
-    let log_append_time_ms = storage.log_append_time_ms;
+    let log_append_time_ms = storage.log_append_time.then_some(storage.now_ms);
     let numbered = spans.first().and_then(numbered);
     match numbered.map(|batch| partition.producers.judge(&batch)) {
         None | Some(Verdict::Append) => {}
@@ -166,8 +168,9 @@ pub(super) fn store(
 /// Appends a batch at the end.
 fn put(partition: &mut Partition, mut batch: Batch, storage: Storage) {
     batch.place(partition.log.end_offset(), partition.leader_epoch);
-    if let Some(now_ms) = storage.log_append_time_ms {
-        batch.set_log_append_time(now_ms);
+    if storage.log_append_time {
+        batch.set_log_append_time(storage.now_ms);
     }
     partition.log.append(&batch);
+    partition.modified_ms = storage.now_ms;
 }

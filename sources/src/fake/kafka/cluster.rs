@@ -81,6 +81,8 @@ pub(super) struct Broker {
     /// The address that Metadata tells.
     pub(super) host: String,
     pub(super) port: u16,
+    /// The release that it behaves as, where that is not the cluster's.
+    pub(super) profile: Option<Profile>,
     pub(super) running: bool,
     /// How often it was started. A connection belongs to one start.
     pub(super) starts: u64,
@@ -133,9 +135,14 @@ impl State {
         }
     }
 
-    /// The versions of a request that are answered.
-    pub(super) fn served(&self, api: ApiKey) -> Option<(i16, i16)> {
-        let of_profile = self.profile.versions(api).map(|range| (*range.start(), *range.end()));
+    /// The release that a broker behaves as.
+    pub(super) fn profile_of(&self, broker: i32) -> Profile {
+        self.broker(broker).and_then(|broker| broker.profile).unwrap_or(self.profile)
+    }
+
+    /// The versions of a request that a broker answers.
+    pub(super) fn served(&self, broker: i32, api: ApiKey) -> Option<(i16, i16)> {
+        let of_profile = self.profile_of(broker).versions(api).map(|range| (*range.start(), *range.end()));
         self.versions.get(&api).copied().or(of_profile)
     }
 

@@ -1,11 +1,16 @@
 //! Records as the fake needs them: owned values out of batches, and log entries out of values. Called by whoever stores,
 //! converts or reads records; the bytes themselves are the business of [`wire::records`](crate::kafka::wire::records).
 
+use std::ops::RangeInclusive;
+
 use crate::kafka::wire::records::{
     BatchBuilder, BatchFlags, BatchSpan, BatchWalk, Codec, Limits, NewRecord, Payload, RecordError, Span,
     message_set, open,
 };
 use crate::kafka::wire::{Reader, WireError};
+
+/// The headers of a record, in their order.
+pub(super) type Headers = Vec<(String, Option<Vec<u8>>)>;
 
 /// A record by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +19,7 @@ pub(super) struct Record {
     pub(super) timestamp: Option<i64>,
     pub(super) key: Option<Vec<u8>>,
     pub(super) value: Option<Vec<u8>>,
-    pub(super) headers: Vec<(String, Option<Vec<u8>>)>,
+    pub(super) headers: Headers,
 }
 
 /// How records become entries of a log.
@@ -90,7 +95,7 @@ fn bytes_of<'a>(set: &'a [u8], payload: &'a Payload) -> &'a [u8] {
     }
 }
 
-fn headers(bytes: &[u8], count: u32) -> Result<Vec<(String, Option<Vec<u8>>)>, WireError> {
+fn headers(bytes: &[u8], count: u32) -> Result<Headers, WireError> {
     let mut input = Reader::new(bytes);
     let mut sized = || match usize::try_from(input.varint()?) {
         Ok(length) => input.take(length).map(|bytes| Some(bytes.to_vec())),
@@ -111,7 +116,7 @@ fn headers(bytes: &[u8], count: u32) -> Result<Vec<(String, Option<Vec<u8>>)>, W
 pub(super) fn encode(records: &[Record], form: &Form) -> Result<Vec<Batch>, String> {
     let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(Vec::new()) };
     if form.magic == 2 {
-        return batch(records, last.offset, form).map(|batch| vec![batch]);
+        return batch(records, first.offset..=last.offset, form).map(|batch| vec![batch]);
     }
     if form.codec == Codec::Zstd {
         return Err(format!("format {} knows no zstd", form.magic));
@@ -122,9 +127,12 @@ pub(super) fn encode(records: &[Record], form: &Form) -> Result<Vec<Batch>, Stri
     records.chunks(1).map(|one| message(one, one[0].offset, one[0].offset, form)).collect()
 }
 
-/// A batch of format 2 that reaches up to `last_offset`.
-pub(super) fn batch(records: &[Record], last_offset: i64, form: &Form) -> Result<Batch, String> {
-    let base_offset = records.first().map_or(last_offset, |record| record.offset);
+/// A batch of format 2 that has these offsets.
+///
+/// # Errors
+/// When they are too far apart, in words.
+pub(super) fn batch(records: &[Record], offsets: RangeInclusive<i64>, form: &Form) -> Result<Batch, String> {
+    let (base_offset, last_offset) = offsets.into_inner();
     let delta =
         |offset: i64| i32::try_from(offset - base_offset).map_err(|_| "the offsets are too far apart");
     let mut builder = BatchBuilder::new();

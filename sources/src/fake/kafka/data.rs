@@ -107,7 +107,7 @@ impl FakeKafka {
             (state.profile.magic(), state.topics.get(topic).is_some_and(|topic| topic.log_append_time))
         };
         let magic = magic.unwrap_or(of_release);
-        let storage = Storage { magic, log_append_time_ms: log_append_time.then_some(now_ms) };
+        let storage = Storage { magic, now_ms, log_append_time };
         let form = Form { magic, codec, flags };
         self.with(topic, partition, |found| store(found, records, &form, storage))?
             .map_err(FakeError::Records)

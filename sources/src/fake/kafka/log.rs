@@ -78,6 +78,13 @@ impl PartitionLog {
         self.end_offset = self.end_offset.max(last_offset + 1);
     }
 
+    /// Puts these batches in the place of all; the offsets at which the log begins and ends stay.
+    pub(super) fn replace(&mut self, batches: impl Iterator<Item = Batch>) {
+        let new = Self { start_offset: self.start_offset, end_offset: self.end_offset, ..Self::default() };
+        *self = new;
+        batches.for_each(|batch| self.append(&batch));
+    }
+
     /// The bytes from the batch that holds `position` (or the next one) on, as far as the batches below `upper` go, at
     /// most `max_bytes`; with `whole_first` the first batch comes as a whole however long it is.
     pub(super) fn read(&self, position: i64, upper: i64, max_bytes: usize, whole_first: bool) -> Read {

@@ -36,6 +36,7 @@ mod batch;
 mod builder;
 mod cluster;
 mod codec;
+mod compact;
 mod connection;
 mod data;
 mod error;

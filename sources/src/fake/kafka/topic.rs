@@ -39,6 +39,8 @@ pub(super) struct Partition {
     /// Each epoch in which something was written, and the offset at which it began.
     epochs: Vec<(i32, i64)>,
     pub(super) log: PartitionLog,
+    /// When something was appended, which is the time of the one segment that the log has.
+    pub(super) modified_ms: i64,
     pub(super) producers: Producers,
     /// Transactions that are open: the first offset of each, by its producer's id.
     pub(super) open: BTreeMap<i64, i64>,
@@ -55,6 +57,7 @@ impl Partition {
             replicas,
             epochs: Vec::new(),
             log: PartitionLog::default(),
+            modified_ms: 0,
             producers: Producers::default(),
             open: BTreeMap::new(),
             aborted: Vec::new(),

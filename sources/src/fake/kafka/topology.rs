@@ -3,7 +3,7 @@
 
 use super::cluster::State;
 use super::topic::Partition;
-use super::{Committed, FakeError, FakeKafka};
+use super::{Committed, FakeError, FakeKafka, Profile};
 
 impl FakeKafka {
     /// Creates a topic. Partition 0 is led by broker 1, partition 1 by broker 2, and so on around.
@@ -178,6 +178,19 @@ impl FakeKafka {
         Ok(format!("127.0.0.1:{}", server.ok_or(FakeError::UnknownBroker(broker))?.port))
     }
 
+    /// Lets a broker behave as another release from now on, as one that is upgraded. What is stored keeps the format of the
+    /// cluster's release.
+    ///
+    /// # Errors
+    /// When there is no broker of this id.
+    pub fn set_profile(&self, broker: i32, profile: Profile) -> Result<(), FakeError> {
+        self.shared.change(|state| {
+            let found = state.brokers.iter_mut().find(|found| found.id == broker);
+            found.ok_or(FakeError::UnknownBroker(broker))?.profile = Some(profile);
+            Ok(())
+        })
+    }
+
     /// Lets Metadata and FindCoordinator tell another address of a broker, as `advertised.listeners` does.
     ///
     /// # Errors
@@ -284,7 +297,7 @@ fn partitions_of(state: &State, name: &str) -> Result<i32, FakeError> {
 }
 
 /// How many partitions it had.
-fn delete(state: &mut State, name: &str) -> Result<i32, FakeError> {
+pub(super) fn delete(state: &mut State, name: &str) -> Result<i32, FakeError> {
     let partitions = partitions_of(state, name)?;
     state.topics.remove(name);
     for group in state.groups.values_mut() {

@@ -2,7 +2,6 @@
 
 use super::append::{Storage, store};
 use super::batch::{FakeBatch, FakeRecord};
-use super::cluster::Shared;
 use super::codec::{Form, Record};
 use super::topic::{Aborted, Partition};
 use super::{FakeError, FakeKafka};
@@ -93,7 +92,8 @@ impl Transaction<'_> {
     }
 
     fn end(self, committed: bool) -> Result<(), FakeError> {
-        let marker = marker(&self.kafka.shared, committed);
+        let now_ms = self.kafka.shared.now_ms();
+        let marker = marker(now_ms, committed);
         let form = self.form(BatchFlags { control: true, ..BatchFlags::default() });
         for (topic, partition) in &self.partitions {
             let ended =
@@ -111,7 +111,7 @@ fn end(
     marker: Record,
     form: &Form,
 ) -> Result<(), String> {
-    let storage = Storage { magic: 2, log_append_time_ms: None };
+    let storage = Storage { magic: 2, now_ms: marker.timestamp.unwrap_or(-1), log_append_time: false };
     let last_offset = store(partition, vec![marker], form, storage)?;
     let first_offset = partition.open.remove(&producer_id);
     if let Some(first_offset) = first_offset.filter(|_| !committed) {
@@ -121,15 +121,9 @@ fn end(
 }
 
 /// The record of a control batch: its key says how the transaction ended.
-fn marker(shared: &Shared, committed: bool) -> Record {
+fn marker(now_ms: i64, committed: bool) -> Record {
     let (version, kind, coordinator_epoch) = (0i16, i16::from(committed), 0i32);
     let key = [version.to_be_bytes(), kind.to_be_bytes()].concat();
     let value = [&version.to_be_bytes()[..], &coordinator_epoch.to_be_bytes()].concat();
-    Record {
-        offset: 0,
-        timestamp: Some(shared.now_ms()),
-        key: Some(key),
-        value: Some(value),
-        headers: Vec::new(),
-    }
+    Record { offset: 0, timestamp: Some(now_ms), key: Some(key), value: Some(value), headers: Vec::new() }
 }

@@ -22,7 +22,7 @@ impl Handler for ApiVersions {
     fn answer(context: &Context<'_>, _: ApiVersionsRequest) -> Outcome {
         let state = context.shared().state.lock();
         let error_code = context.befallen.error("", None).unwrap_or(ErrorCode::NONE);
-        let api_keys = if error_code == ErrorCode::NONE { ranges(&state) } else { Vec::new() };
+        let api_keys = if error_code == ErrorCode::NONE { ranges(context, &state) } else { Vec::new() };
         context.reply(&ApiVersionsResponse { error_code, api_keys, ..ApiVersionsResponse::default() })
     }
 }
@@ -30,9 +30,9 @@ impl Handler for ApiVersions {
 /// The answer to a version that is too new.
 pub(super) fn too_new(context: &Context<'_>) -> Outcome {
     let state = context.shared().state.lock();
-    let named = state.profile.names_range_of_api_versions();
+    let named = state.profile_of(context.broker()).names_range_of_api_versions();
     let own = |version: &ApiVersion| named && version.api_key == ApiKey::API_VERSIONS;
-    let api_keys = ranges(&state).into_iter().filter(own).collect();
+    let api_keys = ranges(context, &state).into_iter().filter(own).collect();
     let response = ApiVersionsResponse {
         error_code: ErrorCode::UNSUPPORTED_VERSION,
         api_keys,
@@ -41,11 +41,11 @@ pub(super) fn too_new(context: &Context<'_>) -> Outcome {
     context.reply_as(0, &response)
 }
 
-fn ranges(state: &State) -> Vec<ApiVersion> {
+fn ranges(context: &Context<'_>, state: &State) -> Vec<ApiVersion> {
     let range = |api_key: ApiKey| {
-        let (min_version, max_version) = state.served(api_key)?;
+        let (min_version, max_version) = state.served(context.broker(), api_key)?;
         // So that old clients go on to a request that tells them what is wrong.
-        let is_told_lower = api_key == ApiKey::PRODUCE && !state.profile.has_zookeeper();
+        let is_told_lower = api_key == ApiKey::PRODUCE && !state.profile_of(context.broker()).has_zookeeper();
         let min_version = if is_told_lower { 0 } else { min_version };
         (min_version <= max_version).then_some(ApiVersion { api_key, min_version, max_version })
     };

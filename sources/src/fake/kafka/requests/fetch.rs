@@ -163,7 +163,7 @@ fn preferred_replica(
     topic: &str,
     partition: i32,
 ) -> Option<i32> {
-    if request.rack_id.is_empty() || !state.profile.has_rack_aware_fetch() {
+    if request.rack_id.is_empty() || !state.profile_of(context.broker()).has_rack_aware_fetch() {
         return None;
     }
     let found = state.partition(topic, partition).filter(|found| found.leader == context.broker())?;

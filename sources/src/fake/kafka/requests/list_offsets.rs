@@ -1,20 +1,17 @@
 //! ListOffsets: versions 0 to 5: the start, the end (the last stable offset for a reader of committed records) and offsets
-//! for times. Departs from a real broker so: in version 0, where a broker goes by the times of segment files, a time is
-//! answered as -2 would be (the log has one segment), and a time is found by the largest timestamp of a batch, so that the
-//! offset may be that of an earlier record of the batch.
+//! for times: that of the first record that is not older. Version 0 knows the times of segments only; the log has one,
+//! which is as old as its last append.
 
 use super::{Context, Handler, Outcome};
 use crate::fake::kafka::ErrorCode;
 use crate::fake::kafka::cluster::State;
+use crate::fake::kafka::codec;
 use crate::fake::kafka::seen::Named;
 use crate::fake::kafka::topic::Partition;
 use crate::kafka::wire::messages::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopicResponse,
 };
-
-const LATEST: i64 = -1;
-const EARLIEST: i64 = -2;
 
 pub(super) struct ListOffsets;
 
@@ -64,26 +61,40 @@ fn find(
     asked: &ListOffsetsPartition,
     committed: bool,
 ) -> Result<Found, ErrorCode> {
+    const LATEST: i64 = ListOffsetsRequest::LATEST;
+    const EARLIEST: i64 = ListOffsetsRequest::EARLIEST;
     context.unless_scripted(topic, asked.partition_index)?;
-    let partition = state.led(context.broker(), topic, asked.partition_index)?;
+    let partition = &*state.led(context.broker(), topic, asked.partition_index)?;
     partition.check_epoch(asked.current_leader_epoch)?;
     let (start, high_watermark) = (partition.log.start_offset(), partition.log.end_offset());
     let end = if committed { partition.last_stable_offset() } else { high_watermark };
-    Ok(match asked.timestamp {
-        LATEST => Found { segments: vec![end, start], ..at(partition, end, -1) },
-        EARLIEST => Found { segments: vec![start], ..at(partition, start, -1) },
-        time => match partition.log.entries().iter().find(|entry| entry.max_timestamp >= time) {
-            Some(entry) if entry.base_offset < end => {
-                let offset = entry.base_offset.max(start);
-                Found { segments: vec![start], ..at(partition, offset, entry.max_timestamp) }
-            }
-            _ => Found { offset: -1, timestamp: -1, leader_epoch: -1, segments: vec![start] },
-        },
-    })
+    let (offset, timestamp) = match asked.timestamp {
+        LATEST => (end, -1),
+        EARLIEST => (start, -1),
+        time => first_since(partition, time).filter(|(offset, _)| *offset < end).unwrap_or((-1, -1)),
+    };
+    let segments = match asked.timestamp {
+        EARLIEST => vec![start],
+        LATEST if end > start => vec![end, start],
+        LATEST => vec![start],
+        time if time >= context.shared().now_ms() && end > start => vec![end, start],
+        time if time >= partition.modified_ms => vec![start],
+        _ => Vec::new(),
+    };
+    Ok(Found { offset, timestamp, leader_epoch: partition.epoch_at(offset), segments })
 }
 
-fn at(partition: &Partition, offset: i64, timestamp: i64) -> Found {
-    Found { offset, timestamp, leader_epoch: partition.epoch_at(offset), segments: Vec::new() }
+/// The first record that is not older than this, and its time.
+fn first_since(partition: &Partition, time: i64) -> Option<(i64, i64)> {
+    let log = &partition.log;
+    log.entries().iter().filter(|entry| entry.max_timestamp >= time).find_map(|entry| {
+        let bytes = log.bytes(entry);
+        let spans = codec::walk(bytes).unwrap_or_default();
+        let records = spans.iter().filter_map(|span| codec::decode(bytes, span).ok()).flatten();
+        let mut readable = records.filter(|record| record.offset >= log.start_offset());
+        readable
+            .find_map(|record| record.timestamp.filter(|own| *own >= time).map(|own| (record.offset, own)))
+    })
 }
 
 fn answer(
@@ -94,13 +105,11 @@ fn answer(
     let partition_index = asked.partition_index;
     match found {
         Ok(found) => {
-            let most = usize::try_from(asked.max_num_offsets).unwrap_or(0);
-            let old_style_offsets =
-                if version == 0 { found.segments.into_iter().take(most).collect() } else { Vec::new() };
+            let most = if version == 0 { usize::try_from(asked.max_num_offsets).unwrap_or(0) } else { 0 };
             ListOffsetsPartitionResponse {
                 partition_index,
                 error_code: ErrorCode::NONE,
-                old_style_offsets,
+                old_style_offsets: found.segments.into_iter().take(most).collect(),
                 timestamp: found.timestamp,
                 offset: found.offset,
                 leader_epoch: found.leader_epoch,
@@ -109,10 +118,7 @@ fn answer(
         Err(error_code) => ListOffsetsPartitionResponse {
             partition_index,
             error_code,
-            old_style_offsets: Vec::new(),
-            timestamp: -1,
-            offset: -1,
-            leader_epoch: -1,
+            ..ListOffsetsPartitionResponse::default()
         },
     }
 }

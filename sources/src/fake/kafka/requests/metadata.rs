@@ -72,7 +72,7 @@ fn one(
         None if !is_legal(name) => ErrorCode::INVALID_TOPIC_EXCEPTION,
         None if state.auto_create && request.allow_auto_topic_creation => {
             state.create_topic(name, state.default_partitions);
-            if state.profile >= Profile::V4_1 {
+            if state.profile_of(context.broker()) >= Profile::V4_1 {
                 ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             } else {
                 ErrorCode::LEADER_NOT_AVAILABLE

@@ -6,6 +6,7 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_topics;
 mod fetch;
 mod find_coordinator;
 mod init_producer_id;
@@ -59,7 +60,7 @@ const fn route<H: Handler>(key: ApiKey) -> Route {
     (key, H::VERSIONS, run::<H>)
 }
 
-const ROUTES: [Route; 11] = [
+const ROUTES: [Route; 12] = [
     route::<produce::Produce>(ApiKey::PRODUCE),
     route::<fetch::Fetch>(ApiKey::FETCH),
     route::<list_offsets::ListOffsets>(ApiKey::LIST_OFFSETS),
@@ -69,6 +70,7 @@ const ROUTES: [Route; 11] = [
     route::<find_coordinator::FindCoordinator>(ApiKey::FIND_COORDINATOR),
     route::<api_versions::ApiVersions>(ApiKey::API_VERSIONS),
     route::<create_topics::CreateTopics>(ApiKey::CREATE_TOPICS),
+    route::<delete_topics::DeleteTopics>(ApiKey::DELETE_TOPICS),
     route::<init_producer_id::InitProducerId>(ApiKey::INIT_PRODUCER_ID),
     route::<offset_for_leader_epoch::OffsetForLeaderEpoch>(ApiKey::OFFSET_FOR_LEADER_EPOCH),
 ];
@@ -102,7 +104,7 @@ pub(super) fn dispatch(connection: &Connection, frame: &[u8]) -> Result<Outcome,
     let version = header.version;
     let (served, profile) = {
         let state = connection.shared.state.lock();
-        (state.served(header.key), state.profile)
+        (state.served(connection.broker, header.key), state.profile_of(connection.broker))
     };
     let incoming = Incoming { connection, header, version, body };
     match served {

@@ -78,7 +78,7 @@ fn partition(
         has_zstd,
         max_bytes,
     };
-    append(found, &incoming, Storage { magic, log_append_time_ms: log_append_time.then_some(now_ms) })
+    append(found, &incoming, Storage { magic, now_ms, log_append_time })
 }
 
 fn answer(
