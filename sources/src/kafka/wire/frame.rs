@@ -226,3 +226,120 @@ pub fn decode_request<'a, R: Request<'a>>(version: i16, input: &mut Reader<'a>) 
     input.finish()?;
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ErrorCode;
+    use super::super::messages::{
+        ApiVersionsRequest, ApiVersionsResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+        MetadataRequest, MetadataResponse,
+    };
+    use super::*;
+
+    fn asks_for_group(key: &str) -> FindCoordinatorRequest {
+        FindCoordinatorRequest { key: key.to_owned(), key_type: 0 }
+    }
+
+    #[test]
+    fn a_request_is_length_header_and_body() {
+        let frame = encode_request(&asks_for_group("g"), 1, 7, Some("me")).unwrap();
+        let header = [&[0, 0, 0, 16], &[0, 10, 0, 1, 0, 0, 0, 7][..], &[0, 2], b"me"].concat();
+        assert_eq!(frame, [&header[..], &[0, 1], b"g", &[0]].concat());
+    }
+
+    #[test]
+    fn a_flexible_request_has_tagged_fields_in_its_header() {
+        let frame = encode_request(&MetadataRequest::default(), 12, 7, None).unwrap();
+        let header = [&[0, 0, 0, 15], &[0, 3, 0, 12, 0, 0, 0, 7][..], &[0xff, 0xff, 0]].concat();
+        assert_eq!(frame, [&header[..], &[0, 1, 0, 0]].concat());
+    }
+
+    #[test]
+    fn a_request_comes_back() {
+        for version in [8, 12] {
+            let frame = encode_request(&MetadataRequest::default(), version, 7, Some("me")).unwrap();
+            let mut input = Reader::new(&frame[LENGTH_BYTES..]);
+            let header = RequestHeader::decode(&mut input).unwrap();
+            let client_id = Some("me".to_owned());
+            assert_eq!(
+                header,
+                RequestHeader { key: ApiKey::METADATA, version, correlation_id: 7, client_id }
+            );
+            assert_eq!(decode_request(version, &mut input), Ok(MetadataRequest::default()));
+
+            let mut again = Writer::new();
+            header.encode(&mut again);
+            assert!(frame[LENGTH_BYTES..].starts_with(again.as_slice()));
+        }
+    }
+
+    #[test]
+    fn a_header_is_read_whatever_the_version_behind_it() {
+        let frame = encode_request(&ApiVersionsRequest::default(), 4, 7, Some("me")).unwrap();
+        let mut frame = frame[LENGTH_BYTES..].to_vec();
+        frame[3] = 99;
+        let mut input = Reader::new(&frame);
+        assert_eq!(RequestHeader::decode(&mut input).unwrap().version, 99);
+        assert_eq!(
+            decode_request::<ApiVersionsRequest>(99, &mut input),
+            Err(WireError::UnknownVersion { key: ApiKey::API_VERSIONS, version: 99 })
+        );
+    }
+
+    #[test]
+    fn a_response_comes_back_to_its_request_only() {
+        let response =
+            FindCoordinatorResponse { error_code: ErrorCode::NOT_COORDINATOR, ..Default::default() };
+        let frame = encode_response(&response, 2, 7).unwrap();
+        let frame = &frame[LENGTH_BYTES..];
+        let decode = |frame: &[u8], id| decode_response::<FindCoordinatorRequest>(frame, 2, id);
+        assert_eq!(decode(frame, 7), Ok(response));
+        assert_eq!(decode(frame, 8), Err(WireError::BadCorrelation { expected: 8, found: 7 }));
+        let longer = [frame, &[0]].concat();
+        assert_eq!(
+            decode(&longer, 7),
+            Err(WireError::TrailingBytes { at: frame.len(), left: 1 }),
+            "a broker sends nothing else"
+        );
+    }
+
+    #[test]
+    fn only_api_versions_has_the_old_response_header_in_flexible_versions() {
+        let frame = encode_response(&MetadataResponse::default(), 12, 7).unwrap();
+        assert_eq!(frame[4..9], [0, 0, 0, 7, 0]);
+        assert_eq!(
+            decode_response::<MetadataRequest>(&frame[LENGTH_BYTES..], 12, 7),
+            Ok(MetadataResponse::default())
+        );
+        let frame = encode_response(&ApiVersionsResponse::default(), 3, 7).unwrap();
+        assert_eq!(frame, [0, 0, 0, 12, 0, 0, 0, 7, 0, 0, 1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_has_no_form_is_not_sent() {
+        let request = asks_for_group(&"g".repeat(40_000));
+        assert_eq!(
+            encode_request(&request, 1, 7, None),
+            Err(WireError::TooLong { what: "FindCoordinatorRequest.key", length: 40_000, limit: 32_767 })
+        );
+        assert_eq!(
+            encode_request(&asks_for_group("g"), 3, 7, None),
+            Err(WireError::UnknownVersion { key: ApiKey::FIND_COORDINATOR, version: 3 })
+        );
+    }
+
+    #[test]
+    fn a_length_is_within_the_limit() {
+        assert_eq!(frame_length([0, 0, 4, 0], 1024), Ok(1024));
+        assert_eq!(frame_length([0, 0, 4, 1], 1024), Err(FrameError::TooLong { length: 1025, limit: 1024 }));
+        assert_eq!(frame_length([0xff; 4], 1024), Err(FrameError::Negative { length: -1 }));
+    }
+
+    #[test]
+    fn another_protocol_is_named() {
+        let name = |first: &[u8; 4]| frame_length(*first, 64 << 20).unwrap_err().to_string();
+        assert_eq!(name(b"HTTP"), "the peer does not speak Kafka's protocol but HTTP");
+        assert_eq!(name(&[0x15, 3, 3, 0]), "the peer does not speak Kafka's protocol but TLS");
+        assert!(OTHERS.iter().all(|(first, _)| first[0] > 0x10), "a frame of 256 MiB is none of them");
+    }
+}

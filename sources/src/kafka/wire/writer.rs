@@ -232,3 +232,31 @@ impl Writer {
         self.error.get_or_insert(error);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_has_no_length_fails_at_the_end() {
+        let mut out = Writer::new();
+        out.field("the group");
+        out.string(&"g".repeat(i16::MAX as usize));
+        out.field("the member");
+        out.string(&"m".repeat(i16::MAX as usize + 1));
+        out.field("another");
+        out.compact_string(&"a".repeat(40_000));
+        let error = WireError::TooLong { what: "the member", length: 32_768, limit: 32_767 };
+        assert_eq!(out.into_bytes(), Err(error));
+    }
+
+    #[test]
+    fn a_length_can_be_set_later() {
+        let mut out = Writer::append_to(vec![9]);
+        out.i32(0);
+        out.raw(b"ab");
+        out.set_i32(1, 2);
+        assert_eq!(out.as_slice(), [9, 0, 0, 0, 2, b'a', b'b']);
+        assert_eq!((out.len(), out.is_empty()), (7, false));
+    }
+}

@@ -38,3 +38,48 @@ structures! {
 }
 
 api!(ApiKey::API_VERSIONS, Versions::new(0, 4), ApiVersionsRequest => ApiVersionsResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    fn produce_and_fetch() -> ApiVersionsResponse {
+        let version = |api_key, min_version, max_version| ApiVersion { api_key, min_version, max_version };
+        ApiVersionsResponse {
+            error_code: ErrorCode::UNSUPPORTED_VERSION,
+            api_keys: vec![version(ApiKey::PRODUCE, 0, 8), version(ApiKey::FETCH, 4, 11)],
+            throttle_time_ms: 0,
+        }
+    }
+
+    #[test]
+    fn version_0_is_as_kafka_lays_it_out() {
+        assert_laid_out(&ApiVersionsRequest::default(), 0, &[]);
+        let response = bytes(
+            "0023           | error
+             00000002       | requests
+             0000 0000 0008 | Produce
+             0001 0004 000b | Fetch",
+        );
+        assert_laid_out(&produce_and_fetch(), 0, &response);
+    }
+
+    #[test]
+    fn version_3_is_flexible() {
+        let request = ApiVersionsRequest {
+            client_software_name: "batchmill".to_owned(),
+            client_software_version: "0.1".to_owned(),
+        };
+        assert_laid_out(&request, 3, &bytes(r#"0a "batchmill" 04 "0.1" 00"#));
+        let response = bytes(
+            "0023                 | error
+             03                   | requests, and one
+             0000 0000 0008 00    | Produce
+             0001 0004 000b 00    | Fetch
+             00000007             | throttle time
+             00",
+        );
+        assert_laid_out(&ApiVersionsResponse { throttle_time_ms: 7, ..produce_and_fetch() }, 3, &response);
+    }
+}

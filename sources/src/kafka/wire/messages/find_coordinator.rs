@@ -38,3 +38,27 @@ structures! {
 }
 
 api!(ApiKey::FIND_COORDINATOR, Versions::new(0, 2), FindCoordinatorRequest => FindCoordinatorResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    #[test]
+    fn the_kind_of_key_and_the_message_come_with_version_1() {
+        let request = FindCoordinatorRequest { key: "g".to_owned(), key_type: FindCoordinatorRequest::GROUP };
+        assert_laid_out(&request, 0, &bytes(r#"0001 "g""#));
+        assert_laid_out(&request, 1, &bytes(r#"0001 "g" 00"#));
+
+        let mut response =
+            FindCoordinatorResponse { node_id: 2, host: "b2".to_owned(), port: 9092, ..Default::default() };
+        assert_laid_out(&response, 0, &bytes(r#"0000 00000002 0002 "b2" 00002384"#));
+        response.throttle_time_ms = 1;
+        response.error_message = Some("fine".to_owned());
+        let answered = bytes(
+            r#"00000001 0000 0004 "fine"   | throttle time, error, message
+               00000002 0002 "b2" 00002384 | node"#,
+        );
+        assert_laid_out(&response, 2, &answered);
+    }
+}

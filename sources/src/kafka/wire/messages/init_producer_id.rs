@@ -27,3 +27,24 @@ structures! {
 }
 
 api!(ApiKey::INIT_PRODUCER_ID, Versions::new(0, 1), InitProducerIdRequest => InitProducerIdResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    #[test]
+    fn both_versions_are_as_kafka_lays_them_out() {
+        let request = InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 60_000 };
+        let response = InitProducerIdResponse {
+            throttle_time_ms: 0,
+            error_code: ErrorCode::NONE,
+            producer_id: 1_000,
+            producer_epoch: 2,
+        };
+        for version in 0..=1 {
+            assert_laid_out(&request, version, &bytes("ffff 0000ea60"));
+            assert_laid_out(&response, version, &bytes("00000000 0000 00000000000003e8 0002"));
+        }
+    }
+}

@@ -186,6 +186,8 @@ fn read_elements<'a, T: Field<'a>>(
     layout: Layout,
     input: &mut Reader<'a>,
 ) -> Result<Vec<T>, WireError> {
+    #[cfg(test)]
+    super::sample::note_reserved(count * size_of::<T>());
     let mut elements = Vec::with_capacity(count);
     for _ in 0..count {
         elements.push(T::read(layout, input)?);
@@ -244,6 +246,19 @@ macro_rules! structures {
                     input.tagged_fields()?;
                 }
                 Ok(Self { $($field,)* })
+            }
+        }
+
+        #[cfg(test)]
+        impl $(<$life>)? $crate::kafka::wire::messages::sample::Sample for $name $(<$life>)? {
+            fn sample(layout: Layout, source: &mut $crate::kafka::wire::messages::sample::Source) -> Self {
+                Self {
+                    $($field: if ($versions).contains(&layout.version) {
+                        $crate::kafka::wire::messages::sample::Sample::sample(layout, source)
+                    } else {
+                        $crate::kafka::wire::messages::layout::default!($($default)?)
+                    },)*
+                }
             }
         }
     )*};

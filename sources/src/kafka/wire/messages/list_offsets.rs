@@ -79,3 +79,80 @@ structures! {
 }
 
 api!(ApiKey::LIST_OFFSETS, Versions::new(0, 5), ListOffsetsRequest => ListOffsetsResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    fn request() -> ListOffsetsRequest {
+        let partition = ListOffsetsPartition {
+            partition_index: 3,
+            timestamp: ListOffsetsRequest::EARLIEST,
+            ..Default::default()
+        };
+        let topic = ListOffsetsTopic { name: "words".to_owned(), partitions: vec![partition] };
+        ListOffsetsRequest { topics: vec![topic], ..Default::default() }
+    }
+
+    fn response(partition: ListOffsetsPartitionResponse) -> ListOffsetsResponse {
+        let topic = ListOffsetsTopicResponse { name: "words".to_owned(), partitions: vec![partition] };
+        ListOffsetsResponse { throttle_time_ms: 0, topics: vec![topic] }
+    }
+
+    #[test]
+    fn version_0_has_a_list_of_offsets() {
+        let asked = bytes(
+            r#"ffffffff                    | replica
+               00000001 0005 "words"       | topics
+               00000001 00000003           | partitions
+               fffffffffffffffe            | timestamp
+               00000001                    | offsets wanted"#,
+        );
+        assert_laid_out(&request(), 0, &asked);
+        let answered = bytes(
+            r#"00000001 0005 "words"       | topics
+               00000001 00000003 0000      | partitions, error
+               00000002                    | offsets
+               0000000000000009 0000000000000000"#,
+        );
+        let partition = ListOffsetsPartitionResponse {
+            partition_index: 3,
+            old_style_offsets: vec![9, 0],
+            ..Default::default()
+        };
+        assert_laid_out(&response(partition), 0, &answered);
+    }
+
+    #[test]
+    fn version_5_has_epochs_and_an_isolation_level() {
+        let mut read_committed = request();
+        read_committed.isolation_level = 1;
+        read_committed.topics[0].partitions[0].current_leader_epoch = 4;
+        let asked = bytes(
+            r#"ffffffff 01                 | replica, isolation level
+               00000001 0005 "words"       | topics
+               00000001 00000003           | partitions
+               00000004                    | current leader epoch
+               fffffffffffffffe            | timestamp"#,
+        );
+        assert_laid_out(&read_committed, 5, &asked);
+        let answered = bytes(
+            r#"00000000                    | throttle time
+               00000001 0005 "words"       | topics
+               00000001 00000003 004e      | partitions, error
+               0000000000000005            | timestamp
+               0000000000000006            | offset
+               00000007                    | leader epoch"#,
+        );
+        let partition = ListOffsetsPartitionResponse {
+            partition_index: 3,
+            error_code: ErrorCode::OFFSET_NOT_AVAILABLE,
+            old_style_offsets: Vec::new(),
+            timestamp: 5,
+            offset: 6,
+            leader_epoch: 7,
+        };
+        assert_laid_out(&response(partition), 5, &answered);
+    }
+}

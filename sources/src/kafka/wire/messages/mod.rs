@@ -14,6 +14,10 @@ mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod sample;
 
 use super::{ApiKey, Reader, Versions, WireError, Writer};
 

@@ -71,3 +71,78 @@ structures! {
 }
 
 api!(ApiKey::OFFSET_COMMIT, Versions::new(0, 7), OffsetCommitRequest => OffsetCommitResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    fn request() -> OffsetCommitRequest {
+        let partition = OffsetCommitRequestPartition {
+            partition_index: 1,
+            committed_offset: 42,
+            committed_metadata: Some("mine".to_owned()),
+            ..Default::default()
+        };
+        let topic = OffsetCommitRequestTopic { name: "words".to_owned(), partitions: vec![partition] };
+        OffsetCommitRequest { group_id: "g".to_owned(), topics: vec![topic], ..Default::default() }
+    }
+
+    #[test]
+    fn version_1_has_a_time_at_each_partition() {
+        let asked = bytes(
+            r#"0001 "g"                    | group
+               ffffffff 0000               | generation, member
+               00000001 0005 "words"       | topics
+               00000001 00000001           | partitions
+               000000000000002a            | offset
+               ffffffffffffffff            | timestamp
+               0004 "mine"                 | metadata"#,
+        );
+        assert_laid_out(&request(), 1, &asked);
+    }
+
+    #[test]
+    fn version_2_has_one_retention_time() {
+        let asked = bytes(
+            r#"0001 "g"                    | group
+               ffffffff 0000               | generation, member
+               ffffffffffffffff            | retention
+               00000001 0005 "words"       | topics
+               00000001 00000001           | partitions
+               000000000000002a            | offset
+               0004 "mine"                 | metadata"#,
+        );
+        assert_laid_out(&request(), 2, &asked);
+    }
+
+    #[test]
+    fn version_7_has_an_instance_and_epochs() {
+        let mut member = request();
+        member.generation_id_or_member_epoch = 3;
+        member.member_id = "m".to_owned();
+        member.group_instance_id = Some("i".to_owned());
+        member.topics[0].partitions[0].committed_leader_epoch = 5;
+        let asked = bytes(
+            r#"0001 "g"                    | group
+               00000003 0001 "m" 0001 "i"  | generation, member, instance
+               00000001 0005 "words"       | topics
+               00000001 00000001           | partitions
+               000000000000002a            | offset
+               00000005                    | leader epoch
+               0004 "mine"                 | metadata"#,
+        );
+        assert_laid_out(&member, 7, &asked);
+    }
+
+    #[test]
+    fn the_response_has_a_throttle_time_from_version_3_on() {
+        let partition =
+            OffsetCommitResponsePartition { partition_index: 1, error_code: ErrorCode::UNKNOWN_MEMBER_ID };
+        let topic = OffsetCommitResponseTopic { name: "words".to_owned(), partitions: vec![partition] };
+        let response = OffsetCommitResponse { throttle_time_ms: 0, topics: vec![topic] };
+        let answered = bytes(r#"00000001 0005 "words" 00000001 00000001 0019"#);
+        assert_laid_out(&response, 2, &answered);
+        assert_laid_out(&response, 3, &[&[0; 4], &answered[..]].concat());
+    }
+}

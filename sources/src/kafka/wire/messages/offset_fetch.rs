@@ -57,3 +57,67 @@ structures! {
 }
 
 api!(ApiKey::OFFSET_FETCH, Versions::new(0, 5), OffsetFetchRequest => OffsetFetchResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    #[test]
+    fn all_topics_can_be_asked_for_with_null() {
+        let topic = OffsetFetchRequestTopic { name: "words".to_owned(), partition_indexes: vec![0, 1] };
+        let some = OffsetFetchRequest { group_id: "g".to_owned(), topics: Some(vec![topic]) };
+        let asked = bytes(
+            r#"0001 "g"                    | group
+               00000001 0005 "words"       | topics
+               00000002 00000000 00000001  | partitions"#,
+        );
+        assert_laid_out(&some, 1, &asked);
+        assert_laid_out(&OffsetFetchRequest { topics: None, ..some }, 2, &bytes(r#"0001 "g" ffffffff"#));
+    }
+
+    #[test]
+    fn the_error_of_the_whole_comes_last() {
+        let partition = OffsetFetchResponsePartition {
+            partition_index: 1,
+            committed_offset: 42,
+            committed_leader_epoch: 5,
+            metadata: Some("mine".to_owned()),
+            error_code: ErrorCode::NONE,
+        };
+        let topic = OffsetFetchResponseTopic { name: "words".to_owned(), partitions: vec![partition] };
+        let response = OffsetFetchResponse {
+            throttle_time_ms: 0,
+            topics: vec![topic],
+            error_code: ErrorCode::NOT_COORDINATOR,
+        };
+        let answered = bytes(
+            r#"00000000                    | throttle time
+               00000001 0005 "words"       | topics
+               00000001 00000001           | partitions
+               000000000000002a            | offset
+               00000005                    | leader epoch
+               0004 "mine" 0000            | metadata, error
+               0010                        | error"#,
+        );
+        assert_laid_out(&response, 5, &answered);
+    }
+
+    #[test]
+    fn version_1_has_errors_at_partitions_only() {
+        let partition = OffsetFetchResponsePartition {
+            committed_offset: -1,
+            committed_leader_epoch: -1,
+            error_code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ..Default::default()
+        };
+        let topic = OffsetFetchResponseTopic { name: "words".to_owned(), partitions: vec![partition] };
+        let response = OffsetFetchResponse { topics: vec![topic], ..Default::default() };
+        let answered = bytes(
+            r#"00000001 0005 "words"       | topics
+               00000001 00000000           | partitions
+               ffffffffffffffff ffff 0003  | offset, metadata, error"#,
+        );
+        assert_laid_out(&response, 1, &answered);
+    }
+}

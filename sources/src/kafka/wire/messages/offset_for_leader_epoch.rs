@@ -67,3 +67,38 @@ api!(
     Versions::new(0, 3),
     OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse
 );
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    #[test]
+    fn version_3_is_as_kafka_lays_it_out() {
+        let partition = OffsetForLeaderPartition { partition: 1, current_leader_epoch: 9, leader_epoch: 8 };
+        let topic = OffsetForLeaderTopic { topic: "words".to_owned(), partitions: vec![partition] };
+        let asked = bytes(
+            r#"ffffffff                    | replica
+               00000001 0005 "words"       | topics
+               00000001 00000001           | partitions
+               00000009 00000008           | current leader epoch, leader epoch"#,
+        );
+        assert_laid_out(&OffsetForLeaderEpochRequest { replica_id: -1, topics: vec![topic] }, 3, &asked);
+
+        let partition =
+            EpochEndOffset { error_code: ErrorCode::NONE, partition: 1, leader_epoch: 8, end_offset: 77 };
+        let topic = OffsetForLeaderTopicResult { topic: "words".to_owned(), partitions: vec![partition] };
+        let answered = bytes(
+            r#"00000000                    | throttle time
+               00000001 0005 "words"       | topics
+               00000001 0000 00000001      | partitions: error, then number
+               00000008                    | leader epoch
+               000000000000004d            | end offset"#,
+        );
+        assert_laid_out(
+            &OffsetForLeaderEpochResponse { throttle_time_ms: 0, topics: vec![topic] },
+            3,
+            &answered,
+        );
+    }
+}

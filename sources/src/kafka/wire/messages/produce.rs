@@ -80,3 +80,58 @@ structures! {
 }
 
 api!(ApiKey::PRODUCE, Versions::new(0, 8), ProduceRequest<'a> => ProduceResponse);
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{assert_laid_out, bytes};
+    use super::*;
+
+    fn request() -> ProduceRequest<'static> {
+        let partition = PartitionProduceData { index: 1, records: b"batch" };
+        let topic = TopicProduceData { name: "words".to_owned(), partition_data: vec![partition] };
+        ProduceRequest { transactional_id: None, acks: -1, timeout_ms: 30_000, topic_data: vec![topic] }
+    }
+
+    #[test]
+    fn version_3_puts_the_transaction_first() {
+        let asked = bytes(
+            r#"ffff 00007530               | acks, timeout
+               00000001 0005 "words"       | topics
+               00000001 00000001           | partitions
+               00000005 "batch"            | records"#,
+        );
+        assert_laid_out(&request(), 2, &asked);
+        assert_laid_out(&request(), 3, &[&[0xff; 2], &asked[..]].concat());
+    }
+
+    #[test]
+    fn the_throttle_time_comes_last() {
+        let partition = PartitionProduceResponse { index: 1, base_offset: 42, ..Default::default() };
+        let topic = TopicProduceResponse { name: "words".to_owned(), partition_responses: vec![partition] };
+        let mut response = ProduceResponse { responses: vec![topic], throttle_time_ms: 3 };
+        let answered = bytes(
+            r#"00000001 0005 "words"       | topics
+               00000001 00000001 0000      | partitions, error
+               000000000000002a            | base offset
+               00000003                    | throttle time"#,
+        );
+        assert_laid_out(&response, 1, &answered);
+
+        let partition = &mut response.responses[0].partition_responses[0];
+        partition.log_start_offset = 7;
+        partition.error_message = Some("no".to_owned());
+        partition.record_errors =
+            vec![BatchIndexAndErrorMessage { batch_index: 4, batch_index_error_message: None }];
+        let answered = bytes(
+            r#"00000001 0005 "words"       | topics
+               00000001 00000001 0000      | partitions, error
+               000000000000002a            | base offset
+               ffffffffffffffff            | log append time
+               0000000000000007            | log start offset
+               00000001 00000004 ffff      | record errors
+               0002 "no"                   | message
+               00000003                    | throttle time"#,
+        );
+        assert_laid_out(&response, 8, &answered);
+    }
+}
