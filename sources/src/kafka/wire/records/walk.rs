@@ -12,6 +12,9 @@ pub(super) const BEFORE_LENGTH: usize = 12;
 /// The header of a record batch; records follow.
 pub(super) const BATCH_HEADER: usize = 61;
 
+/// A run of plain messages ends after so many bytes, so that a large set can be opened in several tasks.
+const RUN_BYTES: usize = 256 << 10;
+
 const IS_LOG_APPEND_TIME: i16 = 8;
 const IS_TRANSACTIONAL: i16 = 16;
 const IS_CONTROL: i16 = 32;
@@ -109,10 +112,10 @@ impl<'a> BatchWalk<'a> {
         Ok(Some(span))
     }
 
-    /// A compressed message, or all plain ones of one format that follow each other.
+    /// A compressed message, or plain ones of one format that follow each other.
     fn messages(&mut self, at: usize, length: usize, magic: u8) -> Result<BatchSpan, RecordError> {
         let mut span = message(self.set, at, length, magic)?;
-        while span.codec == Codec::None {
+        while span.codec == Codec::None && span.range.len() < RUN_BYTES {
             let next = span.range.end;
             let Some(length) = self.length(next)? else { break };
             if self.set[next + MAGIC_AT] != magic {
