@@ -122,23 +122,32 @@ impl Control {
         A: for<'a> Message<'a> + Throttled,
     {
         let targets = self.cluster.anybody();
-        let mut last = None;
-        for (tried, target) in targets.iter().enumerate() {
+        self.forget_all_but(&targets);
+        let mut worst: Option<KafkaError> = None;
+        let mut tried = 0;
+        for target in &targets {
             match self.ask(target, Use::Control, &request, way) {
                 Ok(asked) => return Ok(asked),
                 Err(KafkaError::Stopped) => return Err(KafkaError::Stopped),
-                Err(cause) => last = Some((tried + 1, cause)),
+                // One that may be there again soon counts more than one that never was a broker.
+                Err(error) if worst.is_none() || is_passing(&error) => worst = Some(error),
+                Err(_) => {}
             }
+            tried += 1;
             if way.1.is_over() {
                 break;
             }
         }
-        let (tried, cause) = last.unwrap_or((0, KafkaError::Stopped));
-        Err(KafkaError::NoBroker {
-            bootstrap: Arc::clone(self.cluster.bootstrap()),
-            tried,
-            cause: Arc::new(cause),
-        })
+        let cause = Arc::new(worst.unwrap_or(KafkaError::Stopped));
+        Err(KafkaError::NoBroker { bootstrap: Arc::clone(self.cluster.bootstrap()), tried, cause })
+    }
+
+    /// Closes the connections to brokers that are not there any more, once there are many.
+    fn forget_all_but(&self, targets: &[Target]) {
+        let mut slots = self.slots.lock();
+        if slots.len() > 2 * targets.len() + 8 {
+            slots.retain(|(address, _), _| targets.iter().any(|target| target.address == *address));
+        }
     }
 
     /// Tries until it succeeds, fails for good, or the deadline has passed, with growing pauses.

@@ -1,7 +1,7 @@
 //! What is known of the cluster: its brokers, its topics, who leads their partitions. Built from answers to Metadata, and
 //! shared by all threads of a client, behind a lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use batchmill::Mono;
@@ -27,6 +27,8 @@ pub(crate) struct MetadataAnswer {
     pub(crate) brokers: BTreeMap<i32, BrokerInfo>,
     /// Those that were asked for, with their errors.
     pub(crate) topics: Vec<TopicInfo>,
+    /// All were asked for: others do not exist.
+    pub(crate) is_all: bool,
     /// Whether the cluster's epochs of leaders can be relied on: from 2.4 on.
     pub(crate) epochs: bool,
 }
@@ -55,6 +57,10 @@ impl ClusterView {
             self.brokers = answer.brokers;
         }
         self.epochs = answer.epochs;
+        if answer.is_all {
+            let names: HashSet<_> = answer.topics.iter().map(|topic| &topic.name).collect();
+            self.topics.retain(|name, _| names.contains(name));
+        }
         for topic in answer.topics {
             if topic.error.is_some() {
                 self.topics.remove(&topic.name);
@@ -165,7 +171,10 @@ mod tests {
         for topic in topics {
             let broker = |port| BrokerInfo { address: Address::new("h", port), rack: None };
             let brokers = BTreeMap::from([(1, broker(1)), (2, broker(2))]);
-            view.merge(MetadataAnswer { brokers, topics: vec![topic], epochs: true }, Mono::default());
+            view.merge(
+                MetadataAnswer { brokers, topics: vec![topic], is_all: false, epochs: true },
+                Mono::default(),
+            );
         }
         view
     }
@@ -216,6 +225,14 @@ mod tests {
         gone.error = Some(TopicError::Unknown);
         let view = view([topic(None, &[(0, Some(1), None)]), gone]);
         assert_eq!(view.topic("t"), None);
+    }
+
+    #[test]
+    fn a_topic_that_is_not_among_all_is_forgotten() {
+        let mut view = view([topic(None, &[(0, Some(1), None)])]);
+        let all = MetadataAnswer { is_all: true, ..MetadataAnswer::default() };
+        view.merge(all, Mono::default());
+        assert_eq!((view.topic("t"), view.brokers().len()), (None, 2));
     }
 
     #[test]

@@ -25,11 +25,12 @@ impl Control {
         at: &[(TopicPartition, OffsetAt)],
         deadline: Deadline,
     ) -> Result<Vec<(TopicPartition, FoundOffsetResult)>, KafkaError> {
-        let mut lookup = Lookup { control: self, at, found: vec![None; at.len()], stale: BTreeSet::new() };
-        match self.until(deadline, || lookup.round(deadline)) {
-            Err(KafkaError::Stopped) => return Err(KafkaError::Stopped),
-            // What was not found has its own error.
-            Ok(()) | Err(_) => {}
+        let places = at.iter().map(|(_, place)| *place).collect();
+        let mut lookup =
+            Lookup { control: self, at, places, found: vec![None; at.len()], stale: BTreeSet::new() };
+        // What was not found by then has its own error.
+        if let Err(KafkaError::Stopped) = self.until(deadline, || lookup.round(deadline)) {
+            return Err(KafkaError::Stopped);
         }
         let found = lookup.found.into_iter().map(|found| match found {
             Some(Found::Good(offset)) => Ok(offset),
@@ -168,6 +169,8 @@ pub(crate) fn epoch_ends(
 struct Lookup<'a> {
     control: &'a Control,
     at: &'a [(TopicPartition, OffsetAt)],
+    /// What is asked for; before 0.10 not always what was wanted.
+    places: Vec<OffsetAt>,
     found: Vec<Option<Found>>,
     /// Topics whose leaders are not what is known of them.
     stale: BTreeSet<Arc<str>>,
@@ -184,6 +187,18 @@ enum Found {
 impl Lookup<'_> {
     fn round(&mut self, deadline: Deadline) -> Result<(), Attempt> {
         self.find_leaders(deadline)?;
+        self.ask_leaders(deadline)?;
+        if self.found.iter().any(Option::is_none) {
+            self.ask_leaders(deadline)?;
+        }
+        let open = self.found.iter().find_map(|found| match found {
+            Some(Found::NotYet(error)) => Some(error.clone()),
+            _ => None,
+        });
+        open.map_or(Ok(()), |error| Err(Attempt::Again(error)))
+    }
+
+    fn ask_leaders(&mut self, deadline: Deadline) -> Result<(), Attempt> {
         for ((node, _), places) in self.by_leader() {
             if let Err(error) = self.ask(node, &places, deadline) {
                 if matches!(error, KafkaError::Stopped) {
@@ -194,11 +209,7 @@ impl Lookup<'_> {
                 }
             }
         }
-        let open = self.found.iter().find_map(|found| match found {
-            Some(Found::NotYet(error)) => Some(error.clone()),
-            _ => None,
-        });
-        open.map_or(Ok(()), |error| Err(Attempt::Again(error)))
+        Ok(())
     }
 
     fn is_open(&self, place: usize) -> bool {
@@ -260,7 +271,13 @@ impl Lookup<'_> {
     }
 
     fn ask(&mut self, node: i32, places: &[usize], deadline: Deadline) -> Result<(), KafkaError> {
-        let Some(target) = self.control.cluster.target(node) else { return Ok(()) };
+        let Some(target) = self.control.cluster.target(node) else {
+            // The cluster has forgotten the broker since its leaders were looked at.
+            places
+                .iter()
+                .for_each(|place| self.failed(*place, Attempt::Again(no_leader(&self.at[*place].0))));
+            return Ok(());
+        };
         let way = (self.control.cluster.way_out(), deadline);
         let answer = self.control.ask(&target, Use::Control, |_, _| self.request(places), way)?;
         self.read(places, &answer);
@@ -274,14 +291,15 @@ impl Lookup<'_> {
             info.and_then(|info| info.leader_epoch).unwrap_or(-1)
         };
         let mut topics: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for (name, at) in places.iter().map(|place| &self.at[*place]) {
+        for place in places {
+            let name = &self.at[*place].0;
             topics.entry(&name.topic).or_default().push(ListOffsetsPartition {
                 partition_index: name.partition,
                 current_leader_epoch: epoch(name),
-                timestamp: match at {
+                timestamp: match self.places[*place] {
                     OffsetAt::Earliest => ListOffsetsRequest::EARLIEST,
                     OffsetAt::Latest => ListOffsetsRequest::LATEST,
-                    OffsetAt::Time(ms) => (*ms).max(0),
+                    OffsetAt::Time(ms) => ms.max(0),
                 },
                 max_num_offsets: 1,
             });
@@ -305,7 +323,14 @@ impl Lookup<'_> {
             let name = &self.at[*place].0;
             match found.get(&(&*name.topic, name.partition)) {
                 Some(partition) if partition.error_code == ErrorCode::NONE => {
-                    self.found[*place] = Some(Found::Good(offset(partition, asked.version)));
+                    let offset = offset(partition, asked.version);
+                    if offset.is_none() && asked.version == 0 && self.places[*place] != OffsetAt::Earliest {
+                        // All segments have something after the time.
+                        self.places[*place] = OffsetAt::Earliest;
+                        self.found[*place] = None;
+                    } else {
+                        self.found[*place] = Some(Found::Good(offset));
+                    }
                 }
                 Some(partition) => {
                     let code = partition.error_code;

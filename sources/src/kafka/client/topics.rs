@@ -59,7 +59,8 @@ fn read(asked: &Asked<MetadataResponse>, wanted: TopicFilter<'_>) -> MetadataAns
             names.iter().map(|name| found.remove(name).unwrap_or_else(|| unknown(name))).collect()
         }
     };
-    MetadataAnswer { brokers: brokers.collect::<BTreeMap<_, _>>(), topics, epochs: asked.epochs }
+    let is_all = matches!(wanted, TopicFilter::All);
+    MetadataAnswer { brokers: brokers.collect::<BTreeMap<_, _>>(), topics, is_all, epochs: asked.epochs }
 }
 
 fn unknown(name: &Arc<str>) -> TopicInfo {

@@ -61,6 +61,9 @@ pub(crate) trait Transport: Send + Sync + Debug {
 }
 
 /// One offset that was looked for; `None` where a partition has no record that late.
+///
+/// Before 0.10 times are those of whole segments of the log: the offset found is that of the first record of a segment that
+/// has nothing after the time, or the first of all.
 pub(crate) type FoundOffsetResult = Result<Option<FoundOffset>, KafkaError>;
 
 /// Which topics a call is about.
@@ -205,7 +208,8 @@ pub(crate) enum FetchFailure {
     },
     /// The cluster has no such topic or partition, or does not let this client read it.
     TopicUnknown(KafkaError),
-    /// It was deleted and made anew.
+    /// It was deleted and made anew. It is not fetched any more until it was left out of
+    /// [`Fetcher::set_partitions`] once.
     TopicRecreated {
         /// What it was.
         was: Option<TopicId>,
@@ -216,7 +220,7 @@ pub(crate) enum FetchFailure {
     LogTruncated {
         /// The position.
         wanted: i64,
-        /// Up to where the log has what was read.
+        /// Up to where the log may have what was read; 0 where it knows nothing of the leaders' epoch.
         end: i64,
     },
     /// No leader, or it cannot be reached. The fetcher goes on trying.

@@ -95,7 +95,7 @@ impl<'a> BlockMaker<'a> {
 
     fn push(&mut self, span: BatchSpan) {
         let next_offset = span.next_offset();
-        self.bytes += span.range.len();
+        self.bytes += span.range.len() + size_of::<BatchSpan>();
         self.spans.push(span);
         if self.bytes >= BLOCK_BYTES {
             self.cut(next_offset);
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::kafka::client::fetch::frames::FramePool;
     use crate::kafka::wire::messages::AbortedTransaction;
-    use crate::kafka::wire::records::{BatchBuilder, BatchFlags, Codec, Limits, NewRecord};
+    use crate::kafka::wire::records::{BatchBuilder, BatchFlags, Codec, Limits, NewRecord, message_set};
 
     const PRODUCER: i64 = 7;
 
@@ -206,7 +206,7 @@ mod tests {
         let read = answer.read(17, 30, None).unwrap();
         assert_eq!(offsets(&read), [17, 18, 19]);
         assert_eq!((read.next_offset, read.leader_epoch, read.truncated_record), (20, Some(3), None));
-        assert_eq!(read.blocks.iter().map(FetchedBlock::offsets).collect::<Vec<_>>(), [17..20]);
+        assert_eq!((read.blocks.len(), read.blocks[0].offsets()), (1, 17..20));
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
         ]);
         let read = answer.read(0, 0, Some(2)).unwrap();
         assert_eq!((offsets(&read), read.next_offset), (vec![0, 1, 5, 6], 8));
-        assert_eq!(read.blocks.iter().map(FetchedBlock::offsets).collect::<Vec<_>>(), [0..8]);
+        assert_eq!((read.blocks.len(), read.blocks[0].offsets()), (1, 0..8));
     }
 
     #[test]
@@ -241,13 +241,26 @@ mod tests {
     }
 
     #[test]
+    fn plain_messages_of_old_brokers_make_several_blocks_too() {
+        let value = [b'v'; 100];
+        let record = NewRecord { value: Some(&value), ..NewRecord::default() };
+        let records: Vec<_> = (0..30_000).map(|offset| (offset, record)).collect();
+        for magic in [0, 1] {
+            let set = message_set(magic, Codec::None, &records).unwrap();
+            let read = Answer::of(&[set]).read(17, 0, None).unwrap();
+            assert_eq!(offsets(&read), (17..30_000).collect::<Vec<_>>());
+            assert!(read.blocks.len() >= 3, "{}", read.blocks.len());
+        }
+    }
+
+    #[test]
     fn what_is_before_a_damaged_header_is_handed_over_first() {
         let mut damaged = batch(5, 5, Codec::None, false);
         damaged[16] = 9;
         let answer = Answer::of(&[batch(0, 5, Codec::None, false), damaged]);
         let read = answer.read(0, 0, None).unwrap();
         assert_eq!((offsets(&read), read.next_offset), ((0..5).collect(), 5));
-        let answer = Answer::of(&[answer.0[6..][read.blocks[0].bytes()..].to_vec()]);
+        let answer = Answer::of(&[answer.0[6 + batch(0, 5, Codec::None, false).len()..].to_vec()]);
         let error = answer.read(5, 0, None).unwrap_err();
         assert!(matches!(error, KafkaError::Records { offset: 5, .. }), "{error}");
     }

@@ -51,9 +51,10 @@ impl FetchedBlock {
         self.offsets.clone()
     }
 
-    /// How many bytes its records have, as they were fetched.
+    /// How many bytes it takes: those of its records, as they were fetched, and what is kept of each batch.
     pub(crate) fn bytes(&self) -> usize {
-        self.spans.iter().map(|span| span.range.len()).sum()
+        let records: usize = self.spans.iter().map(|span| span.range.len()).sum();
+        records + size_of_val(&*self.spans)
     }
 
     /// How many records it has, as far as its batches say so without being opened; markers and records that are not asked

@@ -189,7 +189,10 @@ mod tests {
         };
         let mut view = ClusterView::default();
         let brokers = BTreeMap::from([(1, broker(1)), (2, broker(2))]);
-        view.merge(MetadataAnswer { brokers, topics: vec![topic], epochs: false }, Mono::default());
+        view.merge(
+            MetadataAnswer { brokers, topics: vec![topic], is_all: false, epochs: false },
+            Mono::default(),
+        );
         view
     }
 

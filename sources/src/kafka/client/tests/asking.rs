@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::fake::kafka::{ApiKey, ErrorCode, Profile};
+use crate::fake::kafka::{ApiKey, ErrorCode, FakeRecord, Profile};
 use crate::kafka::KafkaError;
 use crate::kafka::client::transport::{
     Committed, EpochEnd, OffsetAt, PartitionInfo, TopicError, TopicFilter,
@@ -71,6 +71,27 @@ fn offsets_of_several_leaders_come_in_the_order_asked_for() {
         assert_eq!([offset(0), offset(1), offset(2)], [30, 4, 20], "{profile}");
         assert!(matches!(found[3].1, Err(KafkaError::UnknownPartition { partitions: 3, .. })), "{profile}");
         assert!(matches!(found[4].1, Err(KafkaError::UnknownTopic { .. })), "{profile}");
+    }
+}
+
+#[test]
+fn offsets_are_found_by_time() {
+    for profile in Profile::all() {
+        let kafka = FakeKafka::builder().profile(profile).topic("t", 1).start().unwrap();
+        for at in [1_000, 2_000, 3_000] {
+            kafka.produce("t", 0, [FakeRecord::new("v").timestamp(at)]).unwrap();
+        }
+        let time = |ms| (partition("t", 0), OffsetAt::Time(ms));
+        let found = client(&kafka).offsets(&[time(1), time(1_500), time(3_001)], soon()).unwrap();
+        let offsets: Vec<_> =
+            found.iter().map(|(_, found)| found.as_ref().unwrap().map(|found| found.offset)).collect();
+        if profile >= Profile::V0_10 {
+            assert_eq!(offsets, [Some(0), Some(1), None], "{profile}");
+        } else {
+            // By segment: never behind what was asked for.
+            assert_eq!(offsets[0], Some(0), "{profile}");
+            assert!(offsets[1] <= Some(1) && offsets[1].is_some(), "{profile}: {offsets:?}");
+        }
     }
 }
 
