@@ -2,5 +2,7 @@
 
 #[cfg(feature = "file")]
 pub use crate::file::FileStreams;
+#[cfg(feature = "kafka")]
+pub use crate::kafka::OffsetRanges;
 #[cfg(feature = "socket")]
 pub use crate::socket::SocketStreams;

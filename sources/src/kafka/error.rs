@@ -238,6 +238,38 @@ pub enum KafkaError {
         /// What it said.
         cause: Arc<io::Error>,
     },
+    /// The parameters make no sense.
+    Parameter(String),
+    /// An offset was given for a partition that is not read.
+    NotRead {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// Nothing says where to begin, and the reset is to fail.
+    NoOffset {
+        /// The partition.
+        partition: TopicPartition,
+        /// The group, if there is one.
+        group: Option<Arc<str>>,
+    },
+    /// Offsets are to be committed, and there is no group to commit them for.
+    NoGroup,
+    /// The program's decoder refused a record.
+    Decode {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset of the record.
+        offset: i64,
+        /// What the decoder says.
+        cause: Arc<dyn Error + Send + Sync>,
+    },
+    /// A broker tells nothing of a topic.
+    Topic {
+        /// The topic.
+        topic: Arc<str>,
+        /// Its answer.
+        code: ErrorCode,
+    },
     /// The client was closed.
     Stopped,
 }
@@ -378,6 +410,28 @@ impl KafkaError {
                 write!(f, "offsets of the group {group:?} are committed by {owner} too")
             }
             Self::Thread { cause } => write!(f, "no thread to fetch with: {cause}"),
+            _ => self.fmt_program(f),
+        }
+    }
+}
+
+impl KafkaError {
+    /// Something is the matter with what the program asks for, or with where it runs.
+    fn fmt_program(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameter(mistake) => f.write_str(mistake),
+            Self::NotRead { partition } => write!(f, "an offset is given for {partition}, which is not read"),
+            Self::NoOffset { partition, group: Some(group) } => {
+                write!(f, "the group {group:?} has committed no offset of {partition}")
+            }
+            Self::NoOffset { partition, group: None } => {
+                write!(f, "there is no group and no given offset to begin {partition} at")
+            }
+            Self::NoGroup => write!(f, "offsets are committed for a group: set group.id"),
+            Self::Decode { partition, offset, cause } => {
+                write!(f, "the record at offset {offset} of {partition}: {cause}")
+            }
+            Self::Topic { topic, code } => write!(f, "the brokers answer {code} for the topic {topic:?}"),
             _ => write!(f, "the Kafka client was closed"),
         }
     }
@@ -393,6 +447,7 @@ impl Error for KafkaError {
             }
             Self::Protocol { cause, .. } | Self::Request { cause, .. } => Some(cause),
             Self::Records { cause, .. } => Some(cause),
+            Self::Decode { cause, .. } => Some(&**cause),
             _ => None,
         }
     }

@@ -3,14 +3,27 @@
 //! The modules stand in the order in which a record comes in: `wire` (bytes, no I/O), `client` (connections to the
 //! brokers of a cluster), `streams` (what a batch reads).
 
-#[allow(dead_code, reason = "the streams that call it are not there yet")]
+#[allow(dead_code, reason = "groups, which come next, call the rest")]
 mod client;
 mod error;
+mod offset_range;
+mod params;
+mod record;
+mod streams;
 mod topic_partition;
 #[doc(hidden)]
 pub mod wire;
 
+pub use client::settings::Isolation;
 pub use error::KafkaError;
+pub use offset_range::{OffsetRange, OffsetRanges};
+pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};
+pub use record::{Header, Headers, KafkaRecord, RecordRef};
+pub use streams::{
+    ConsumerStrategy, DirectStream, OffsetCommitter, RangeProgress, RangeRequest, RecordDecoder, RecordRefs,
+    create_direct_stream, create_direct_stream_with, decode_records, read_range, text_values,
+    text_values_with,
+};
 pub use topic_partition::{TopicId, TopicPartition};
 pub use wire::records::RecordError;
 pub use wire::{ErrorCode, WireError};

@@ -1,7 +1,7 @@
 //! Connections to the brokers of a cluster, and what is asked on them.
 
 pub(crate) mod address;
-mod backoff;
+pub(crate) mod backoff;
 mod cluster;
 mod connection;
 mod control;

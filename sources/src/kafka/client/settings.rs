@@ -40,13 +40,14 @@ pub(crate) struct ClientSettings {
     pub(crate) metadata_max_age: Duration,
 }
 
-/// Which records of transactions are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Isolation {
-    /// Those of committed ones, and no further than the oldest open one.
+/// Which records a reader sees while transactions are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// Those of committed transactions, and those that belong to none. The default. An open transaction holds the
+    /// records behind it back.
     #[default]
     ReadCommitted,
-    /// All.
+    /// All, those of open and aborted transactions too. Java's default.
     ReadUncommitted,
 }
 

@@ -187,8 +187,9 @@ mod tests {
             let mut opened = block.open(block.offsets(), Limits::default());
             while let Some(batch) = opened.next_batch() {
                 let mut batch = batch.unwrap();
-                while let Some(record) = batch.next().unwrap() {
-                    assert_eq!(record.value.of(batch.bytes()).map(<[u8]>::len), Some(100));
+                let bytes = Arc::clone(batch.bytes());
+                while let Some(record) = batch.next_in(bytes.bytes()).unwrap() {
+                    assert_eq!(record.value.of(bytes.bytes()).map(<[u8]>::len), Some(100));
                     offsets.push(record.offset);
                 }
             }
@@ -274,7 +275,8 @@ mod tests {
             let mut found = Vec::new();
             while let Some(batch) = opened.next_batch() {
                 let mut batch = batch.unwrap();
-                while let Some(record) = batch.next().unwrap() {
+                let bytes = Arc::clone(batch.bytes());
+                while let Some(record) = batch.next_in(bytes.bytes()).unwrap() {
                     found.push(record.offset);
                 }
             }
@@ -293,6 +295,8 @@ mod tests {
         let mut opened = read.blocks[0].open(0..6, Limits::default());
         let bad = opened.next_batch().unwrap().unwrap_err();
         assert_eq!(bad.offsets, 0..5);
-        assert_eq!(opened.next_batch().unwrap().unwrap().next().unwrap().unwrap().offset, 5);
+        let mut good = opened.next_batch().unwrap().unwrap();
+        let bytes = Arc::clone(good.bytes());
+        assert_eq!(good.next_in(bytes.bytes()).unwrap().unwrap().offset, 5);
     }
 }

@@ -5,9 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::frames::FrameBuffer;
-use crate::kafka::wire::records::{
-    BatchSpan, Limits, Payload, RawRecord, RawRecords, RecordError, open_into,
-};
+use crate::kafka::wire::records::{BatchSpan, Limits, Payload, RawRecord, RawRecords, RecordError, open};
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// A run of records of one partition. Their bytes stay compressed and unchecked until a task opens them. A clone shares
@@ -64,14 +62,9 @@ impl FetchedBlock {
     }
 
     /// Opens the batches that may have records with these offsets, one after the other.
-    pub(crate) fn open(&self, offsets: Range<i64>, limits: Limits) -> OpenedBlock<'_> {
-        OpenedBlock {
-            block: self,
-            offsets: offsets.start.max(self.offsets.start)..offsets.end.min(self.offsets.end),
-            limits,
-            next: 0,
-            buffer: Vec::new(),
-        }
+    pub(crate) fn open(&self, offsets: Range<i64>, limits: Limits) -> OpenedBlock {
+        let offsets = offsets.start.max(self.offsets.start)..offsets.end.min(self.offsets.end);
+        OpenedBlock { block: self.clone(), offsets, limits, next: 0 }
     }
 
     fn set(&self) -> &[u8] {
@@ -88,94 +81,120 @@ impl fmt::Debug for FetchedBlock {
     }
 }
 
-/// The batches of a block, as they are opened. It keeps the memory of one for the next.
-pub(crate) struct OpenedBlock<'b> {
-    block: &'b FetchedBlock,
+/// The batches of a block, as they are opened.
+#[derive(Debug)]
+pub(crate) struct OpenedBlock {
+    block: FetchedBlock,
     offsets: Range<i64>,
     limits: Limits,
     next: usize,
-    buffer: Vec<u8>,
 }
 
-impl<'b> OpenedBlock<'b> {
+impl OpenedBlock {
     /// Checks and inflates the next batch; `None` at the end. After an error the batch behind it is the next.
-    pub(crate) fn next_batch(&mut self) -> Option<Result<OpenedBatch<'_>, BadBatch>> {
-        let block = self.block;
-        let span = self.next_span()?;
-        let set = block.set();
-        let opened = match open_into(set, span, &self.limits, std::mem::take(&mut self.buffer)) {
+    pub(crate) fn next_batch(&mut self) -> Option<Result<OpenedBatch, BadBatch>> {
+        let index = self.next_span()?;
+        let (block, span) = (&self.block, &self.block.spans[index]);
+        let opened = match open(block.set(), span, &self.limits) {
             Ok(opened) => opened,
-            Err(cause) => return Some(Err(bad(&block.name, span, span.base_offset, cause))),
+            Err(cause) => return Some(Err(bad(&block.name, span, cause))),
         };
         let bytes = match opened.payload {
-            Payload::InPlace(_) => set,
-            Payload::Inflated(inflated) => {
-                self.buffer = inflated;
-                &self.buffer
-            }
+            Payload::InPlace(_) => Bytes::InFrame(Arc::clone(&block.frame), block.set.clone()),
+            Payload::Inflated(inflated) => Bytes::Own(inflated),
         };
+        let bytes = Arc::new(RecordBytes { partition: block.name.clone(), bytes });
         let offsets = self.offsets.clone();
-        Some(Ok(OpenedBatch { name: &block.name, span, bytes, records: opened.records, offsets }))
+        Some(Ok(OpenedBatch { span: span.clone(), bytes, records: opened.records, offsets }))
     }
 
-    fn next_span(&mut self) -> Option<&'b BatchSpan> {
-        let block = self.block;
+    fn next_span(&mut self) -> Option<usize> {
+        let block = &self.block;
         loop {
             // A batch begins where the one before it ends, or later; what it says itself is not always its first offset.
             let begin = match self.next.checked_sub(1) {
                 Some(before) => block.spans[before].next_offset(),
                 None => block.offsets.start,
             };
-            let span = block.spans.get(self.next).filter(|_| begin < self.offsets.end)?;
+            let index = self.next;
+            let span = block.spans.get(index).filter(|_| begin < self.offsets.end)?;
             self.next += 1;
             if span.magic == 2 && span.base_offset >= self.offsets.end {
                 return None;
             }
             if span.next_offset() > self.offsets.start {
-                return Some(span);
+                return Some(index);
             }
         }
     }
 }
 
-impl fmt::Debug for OpenedBlock<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenedBlock").field("block", self.block).finish_non_exhaustive()
+/// The bytes that records lie in, and the partition they are from.
+pub(crate) struct RecordBytes {
+    partition: TopicPartition,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    /// What came, as it came.
+    InFrame(Arc<FrameBuffer>, Range<usize>),
+    /// What a compressed batch became, or what was copied.
+    Own(Vec<u8>),
+}
+
+impl RecordBytes {
+    /// Bytes of their own.
+    pub(crate) fn own(partition: TopicPartition, bytes: Vec<u8>) -> Self {
+        Self { partition, bytes: Bytes::Own(bytes) }
+    }
+
+    /// The partition.
+    pub(crate) fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    /// What the positions in records are about.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::InFrame(frame, set) => &frame[set.clone()],
+            Bytes::Own(bytes) => bytes,
+        }
     }
 }
 
 /// An opened batch.
-#[derive(Debug)]
-pub(crate) struct OpenedBatch<'o> {
-    name: &'o TopicPartition,
-    span: &'o BatchSpan,
-    bytes: &'o [u8],
+pub(crate) struct OpenedBatch {
+    span: BatchSpan,
+    bytes: Arc<RecordBytes>,
     records: RawRecords,
     offsets: Range<i64>,
 }
 
-impl<'o> OpenedBatch<'o> {
-    /// What the positions in its records are about.
-    pub(crate) fn bytes(&self) -> &'o [u8] {
-        self.bytes
+impl OpenedBatch {
+    /// What its records lie in.
+    pub(crate) fn bytes(&self) -> &Arc<RecordBytes> {
+        &self.bytes
     }
 
-    /// The epoch of the leader that appended it; -1 where it is not known.
-    pub(crate) fn leader_epoch(&self) -> i32 {
-        self.span.leader_epoch
-    }
-
-    /// The next of its records that is asked for; `None` at the end. After an error there is none.
+    /// The next of its records that is asked for, in `bytes`, which are those of [`bytes`](Self::bytes); `None` at the end.
+    /// After an error there is none.
     #[inline]
-    pub(crate) fn next(&mut self) -> Result<Option<RawRecord>, BadBatch> {
+    pub(crate) fn next_in(&mut self, bytes: &[u8]) -> Result<Option<RawRecord>, BadBatch> {
         loop {
-            match self.records.next(self.bytes) {
+            match self.records.next(bytes) {
                 Ok(Some(record)) if record.offset < self.offsets.start => {}
                 Ok(Some(record)) if record.offset >= self.offsets.end => return Ok(None),
                 Ok(record) => return Ok(record),
-                Err(cause) => return Err(bad(self.name, self.span, self.span.base_offset, cause)),
+                Err(cause) => return Err(bad(self.bytes.partition(), &self.span, cause)),
             }
         }
+    }
+}
+
+impl fmt::Debug for OpenedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedBatch").field("span", &self.span).finish_non_exhaustive()
     }
 }
 
@@ -188,7 +207,7 @@ pub(crate) struct BadBatch {
 }
 
 #[cold]
-fn bad(name: &TopicPartition, span: &BatchSpan, offset: i64, cause: RecordError) -> BadBatch {
-    let error = KafkaError::Records { partition: name.clone(), offset, cause };
+fn bad(name: &TopicPartition, span: &BatchSpan, cause: RecordError) -> BadBatch {
+    let error = KafkaError::Records { partition: name.clone(), offset: span.base_offset, cause };
     BadBatch { offsets: span.base_offset..span.next_offset(), error }
 }

@@ -90,8 +90,9 @@ impl FetchSink for Collected {
             while let Some(batch) = opened.next_batch() {
                 match batch {
                     Ok(mut batch) => {
-                        while let Some(record) = batch.next().unwrap() {
-                            let value = record.value.of(batch.bytes()).unwrap_or_default();
+                        let bytes = Arc::clone(batch.bytes());
+                        while let Some(record) = batch.next_in(bytes.bytes()).unwrap() {
+                            let value = record.value.of(bytes.bytes()).unwrap_or_default();
                             values.push((record.offset, String::from_utf8(value.to_vec()).unwrap()));
                         }
                     }

@@ -1,0 +1,270 @@
+//! The names under which Spark, the Java client and librdkafka know the settings, and what each means here.
+
+use std::time::Duration;
+
+use super::{KafkaParams, OffsetReset};
+use crate::kafka::Isolation;
+
+impl KafkaParams {
+    /// Sets what other clients call `name`. Names of Spark (`metadata.broker.list`,
+    /// `spark.streaming.kafka.maxRatePerPartition`), of the Java client and of librdkafka are known:
+    ///
+    /// | name | meaning |
+    /// |---|---|
+    /// | `bootstrap.servers`, `metadata.broker.list` | the brokers, if the call names none |
+    /// | `group.id`, `client.id`, `client.rack` | as the setters |
+    /// | `auto.offset.reset` | `earliest`, `smallest`, `beginning`; `latest`, `largest`, `end`; `none`, `error` |
+    /// | `isolation.level` | `read_committed`, `read_uncommitted` |
+    /// | `max.partition.fetch.bytes`, `fetch.message.max.bytes` | [`max_partition_bytes`](Self::max_partition_bytes) |
+    /// | `fetch.max.wait.ms`, `fetch.wait.max.ms`, `fetch.min.bytes` | [`max_wait`](Self::max_wait), [`min_bytes`](Self::min_bytes) |
+    /// | `request.timeout.ms`, `socket.timeout.ms`, `socket.connection.setup.timeout.ms` | [`request_timeout`](Self::request_timeout), [`connect_timeout`](Self::connect_timeout) |
+    /// | `reconnect.backoff.ms`, `retry.backoff.ms`, `refresh.leader.backoff.ms`, `reconnect.backoff.max.ms`, `retry.backoff.max.ms` | [`backoff`](Self::backoff) |
+    /// | `metadata.max.age.ms`, `topic.metadata.refresh.interval.ms` | [`refresh`](Self::refresh) |
+    /// | `broker.version.fallback` | [`broker_version`](Self::broker_version) |
+    /// | `spark.streaming.kafka.maxRatePerPartition`, `.minRatePerPartition`, `spark.streaming.backpressure.initialRate` | the rates |
+    ///
+    /// Names with a meaning for other clients only (deserializers, session times, `max.poll.records`) are accepted and
+    /// logged once at the start. `enable.auto.commit = true`, security settings that are not built, a value that does
+    /// not fit and an unknown name are errors of [`start`](batchmill::StreamingContext::start).
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        if let Err(mistake) = self.apply(name, value.trim()) {
+            self.mistakes.push(mistake);
+        }
+        self
+    }
+
+    fn apply(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "bootstrap.servers" | "metadata.broker.list" => self.bootstrap = Some(value.to_owned()),
+            "group.id" => self.group_id = Some(value.to_owned()),
+            "client.id" => self.client_id = value.to_owned(),
+            "client.rack" => self.rack = Some(value.to_owned()).filter(|rack| !rack.is_empty()),
+            "auto.offset.reset" => self.reset = reset(name, value)?,
+            "isolation.level" => self.isolation = isolation(name, value)?,
+            "enable.auto.commit" | "auto.commit.enable" => auto_commit(name, value)?,
+            "max.partition.fetch.bytes" | "fetch.message.max.bytes" => {
+                self.max_partition_bytes = bytes(name, value)?;
+            }
+            "fetch.max.wait.ms" | "fetch.wait.max.ms" => self.max_wait = millis(name, value)?,
+            "fetch.min.bytes" => self.min_bytes = number::<i32>(name, value)?.unsigned_abs(),
+            "request.timeout.ms" | "socket.timeout.ms" => {
+                self.request_timeout = positive_millis(name, value)?
+            }
+            "socket.connection.setup.timeout.ms" => self.connect_timeout = positive_millis(name, value)?,
+            "reconnect.backoff.ms" | "retry.backoff.ms" | "refresh.leader.backoff.ms" => {
+                self.backoff = positive_millis(name, value)?;
+                self.backoff_max = self.backoff_max.max(self.backoff);
+            }
+            "reconnect.backoff.max.ms" | "retry.backoff.max.ms" => {
+                self.backoff_max = positive_millis(name, value)?.max(self.backoff);
+            }
+            "metadata.max.age.ms" | "topic.metadata.refresh.interval.ms" => {
+                self.refresh = positive_millis(name, value)?;
+            }
+            "broker.version.fallback" => self.broker_version = Some(value.to_owned()),
+            "spark.streaming.kafka.maxRatePerPartition" => {
+                self.max_rate = Some(number(name, value)?).filter(|rate| *rate > 0);
+            }
+            "spark.streaming.kafka.minRatePerPartition" => self.min_rate = number(name, value)?,
+            "spark.streaming.backpressure.initialRate" => {
+                self.initial_rate = Some(number(name, value)?).filter(|rate| *rate > 0);
+            }
+            "security.protocol" if value.eq_ignore_ascii_case("PLAINTEXT") => {}
+            _ if is_security(name) => {
+                return Err(format!("{name} = {value}: only PLAINTEXT connections are built so far"));
+            }
+            _ if WITHOUT_MEANING.contains(&name) => self.unused.push(name.to_owned()),
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+}
+
+/// What other clients need and this one does not.
+const WITHOUT_MEANING: &[&str] = &[
+    "api.version.request",
+    "auto.commit.interval.ms",
+    "check.crcs",
+    "connections.max.idle.ms",
+    "default.api.timeout.ms",
+    "fetch.max.bytes",
+    "heartbeat.interval.ms",
+    "kafka.maxRetries",
+    "key.deserializer",
+    "max.poll.interval.ms",
+    "max.poll.records",
+    "partition.assignment.strategy",
+    "receive.buffer.bytes",
+    "send.buffer.bytes",
+    "session.timeout.ms",
+    "socket.receive.buffer.bytes",
+    "spark.streaming.kafka.consumer.cache.enabled",
+    "spark.streaming.kafka.consumer.poll.ms",
+    "spark.streaming.kafka.maxRetries",
+    "value.deserializer",
+    "zookeeper.connection.timeout.ms",
+];
+
+/// What `apply` understands, for suggestions.
+const KNOWN: &[&str] = &[
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "broker.version.fallback",
+    "client.id",
+    "client.rack",
+    "enable.auto.commit",
+    "fetch.max.wait.ms",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "group.id",
+    "isolation.level",
+    "max.partition.fetch.bytes",
+    "metadata.broker.list",
+    "metadata.max.age.ms",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "refresh.leader.backoff.ms",
+    "request.timeout.ms",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
+    "security.protocol",
+    "socket.connection.setup.timeout.ms",
+    "socket.timeout.ms",
+    "spark.streaming.backpressure.initialRate",
+    "spark.streaming.kafka.maxRatePerPartition",
+    "spark.streaming.kafka.minRatePerPartition",
+    "topic.metadata.refresh.interval.ms",
+];
+
+fn is_security(name: &str) -> bool {
+    ["security.", "ssl.", "sasl."].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn reset(name: &str, value: &str) -> Result<OffsetReset, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "earliest" | "smallest" | "beginning" => Ok(OffsetReset::Earliest),
+        "latest" | "largest" | "end" => Ok(OffsetReset::Latest),
+        "none" | "error" => Ok(OffsetReset::Fail),
+        _ => Err(format!("{name} = {value}: use earliest (smallest), latest (largest) or none")),
+    }
+}
+
+fn isolation(name: &str, value: &str) -> Result<Isolation, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "read_committed" => Ok(Isolation::ReadCommitted),
+        "read_uncommitted" => Ok(Isolation::ReadUncommitted),
+        _ => Err(format!("{name} = {value}: use read_committed or read_uncommitted")),
+    }
+}
+
+fn auto_commit(name: &str, value: &str) -> Result<(), String> {
+    match value.to_ascii_lowercase().as_str() {
+        "false" => Ok(()),
+        "true" => Err(format!(
+            "{name} = true would commit what no output has seen yet: commit a batch's ranges with commit_async"
+        )),
+        _ => Err(format!("{name} = {value}: use false")),
+    }
+}
+
+fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, String> {
+    value.parse().map_err(|_| format!("{name} = {value}: not a number that fits"))
+}
+
+fn bytes(name: &str, value: &str) -> Result<usize, String> {
+    match number::<i32>(name, value)? {
+        0 => Err(format!("{name} = 0: nothing could be read")),
+        n => usize::try_from(n).map_err(|_| format!("{name} = {value}: not a size")),
+    }
+}
+
+fn millis(name: &str, value: &str) -> Result<Duration, String> {
+    number::<u32>(name, value).map(|ms| Duration::from_millis(ms.into()))
+}
+
+fn positive_millis(name: &str, value: &str) -> Result<Duration, String> {
+    match millis(name, value)? {
+        Duration::ZERO => Err(format!("{name} = 0: not a time")),
+        time => Ok(time),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let names = KNOWN.iter().chain(WITHOUT_MEANING);
+    let nearest = names.map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
+    match nearest {
+        Some((distance, known)) if distance <= name.len() / 3 => {
+            format!("{name} is no parameter; did you mean {known}?")
+        }
+        _ => format!("{name} is no parameter"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(name: &str, value: &str) -> String {
+        KafkaParams::from([(name, value)]).check().unwrap_err()
+    }
+
+    #[test]
+    fn every_known_name_takes_a_fitting_value() {
+        for name in KNOWN {
+            let value = match *name {
+                "auto.offset.reset" => "earliest",
+                "isolation.level" => "read_committed",
+                "enable.auto.commit" => "false",
+                "security.protocol" => "PLAINTEXT",
+                _ => "7",
+            };
+            assert_eq!(KafkaParams::from([(*name, value)]).check(), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn resets_have_all_their_spellings() {
+        let spelt = |value| KafkaParams::from([("auto.offset.reset", value)]).reset;
+        for value in ["earliest", "smallest", "beginning", "Smallest"] {
+            assert_eq!(spelt(value), OffsetReset::Earliest, "{value}");
+        }
+        for value in ["latest", "largest", "end"] {
+            assert_eq!(spelt(value), OffsetReset::Latest, "{value}");
+        }
+        assert_eq!(spelt("none"), OffsetReset::Fail);
+        assert!(mistake("auto.offset.reset", "first").contains("use earliest"));
+    }
+
+    #[test]
+    fn an_unknown_name_comes_with_a_suggestion_if_one_is_near() {
+        assert_eq!(mistake("group.ids", "a"), "group.ids is no parameter; did you mean group.id?");
+        assert_eq!(
+            mistake("auto.ofset.reset", "latest"),
+            "auto.ofset.reset is no parameter; did you mean auto.offset.reset?"
+        );
+        assert_eq!(mistake("colour", "red"), "colour is no parameter");
+    }
+
+    #[test]
+    fn names_without_meaning_are_kept_apart() {
+        let params = KafkaParams::from([("key.deserializer", "x"), ("session.timeout.ms", "6000")]);
+        assert_eq!(params.check(), Ok(()));
+        assert_eq!(params.unused(), ["key.deserializer", "session.timeout.ms"]);
+    }
+
+    #[test]
+    fn automatic_commits_are_refused_with_the_way_to_commit() {
+        assert!(mistake("enable.auto.commit", "true").contains("commit_async"));
+        assert!(mistake("security.protocol", "SASL_SSL").contains("PLAINTEXT"));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let params = KafkaParams::new().set("fetch.min.bytes", "many").set("metadata.max.age.ms", "0");
+        assert_eq!(
+            params.check(),
+            Err("fetch.min.bytes = many: not a number that fits; metadata.max.age.ms = 0: not a time"
+                .to_owned())
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! The direct stream as an input of the engine: fixes the offset ranges of a batch at the cut, and hands out what reads
+//! them. On the generate thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use batchmill::{
+    Batch, BatchContext, BatchTime, Data, InputDStream, InputHandle, Outcome, PlanLimits, PlanSize,
+    SourceError,
+};
+
+use super::commit::{Commits, Position, metadata};
+use super::keeper::{Keeper, Telling, Todo, Work};
+use super::rates::{Rates, most};
+use super::start::{Begin, Why, positions};
+use super::strategy::ConsumerStrategy;
+use super::topics::Topics;
+use crate::kafka::client::deadline::Deadline;
+use crate::kafka::client::transport::{Committed, OffsetAt, Transport};
+use crate::kafka::offset_range::BatchRanges;
+use crate::kafka::params::{EndOffsets, KafkaParams};
+use crate::kafka::streams::decoder::RecordDecoder;
+use crate::kafka::streams::feed::{RangeReader, Ranges};
+use crate::kafka::streams::fetching::Fetching;
+use crate::kafka::streams::piece::BadRecords;
+use crate::kafka::streams::read_ahead::{ReadAhead, ReadAheadSettings, Seen};
+use crate::kafka::{KafkaError, OffsetRange, TopicPartition};
+
+/// After how long a program is told that an open transaction holds records back.
+const HELD_BACK: Duration = Duration::from_secs(60);
+
+/// What an offset weighs before anything has come.
+const OFFSET_BYTES: f64 = 100.0;
+
+/// Makes the transport when the stream starts.
+pub(super) type Connect = Box<dyn FnOnce() -> Result<Arc<dyn Transport>, KafkaError> + Send>;
+
+/// A direct stream.
+pub(super) struct DirectInput<T> {
+    strategy: ConsumerStrategy,
+    params: KafkaParams,
+    decoder: Arc<dyn RecordDecoder<T>>,
+    commits: Arc<Commits>,
+    connect: Option<Connect>,
+    running: Option<Running>,
+}
+
+/// What a started stream has.
+struct Running {
+    handle: InputHandle,
+    transport: Arc<dyn Transport>,
+    read_ahead: Arc<ReadAhead>,
+    fetching: Fetching,
+    keeper: Keeper,
+    todo: Arc<Todo>,
+    reader: Arc<RangeReader>,
+    partitions: BTreeMap<TopicPartition, Partition>,
+    /// No batch with records has been cut yet.
+    first: bool,
+}
+
+/// What the engine decides of a partition.
+struct Partition {
+    /// Where the next batch begins.
+    next: i64,
+    /// It was told that a transaction holds records back.
+    told_of_transaction: bool,
+}
+
+impl Partition {
+    fn at(offset: i64) -> Self {
+        Self { next: offset, told_of_transaction: false }
+    }
+}
+
+/// What a batch holds.
+pub(super) struct DirectPlan {
+    ranges: Arc<Ranges>,
+    /// About how many bytes each range has.
+    weights: Vec<u64>,
+}
+
+impl<T> DirectInput<T> {
+    pub(super) fn new(
+        strategy: ConsumerStrategy,
+        params: KafkaParams,
+        decoder: Arc<dyn RecordDecoder<T>>,
+        commits: Arc<Commits>,
+        connect: Connect,
+    ) -> Self {
+        Self { strategy, params, decoder, commits, connect: Some(connect), running: None }
+    }
+
+    fn open(&mut self, handle: &InputHandle) -> Result<(), KafkaError> {
+        let connect = self.connect.take().expect("the engine starts an input once");
+        let transport = connect()?;
+        let deadline = Deadline::after(self.params.request_timeout + self.params.connect_timeout);
+        let topics = Topics::find(&self.strategy, &*transport, deadline)?;
+        let start = positions(topics.partitions(), &self.strategy, &self.params, &*transport, deadline)?;
+        let instance = instance();
+        Self::announce(handle, &start.begins);
+        let committed = self.commit_resets(&*transport, &start.begins, &instance, deadline)?;
+
+        let todo = Arc::new(Todo::default());
+        let telling = Telling { todo: Arc::clone(&todo), handle: handle.clone() };
+        let budget = usize::try_from(handle.limits().bytes).unwrap_or(usize::MAX);
+        let settings = ReadAheadSettings::new(&self.params, budget);
+        let read_ahead = Arc::new(ReadAhead::new(settings, Box::new(telling)));
+        for begin in &start.begins {
+            read_ahead.add(begin.partition.clone(), begin.offset, i64::MAX, begin.leader_epoch);
+            read_ahead.set_end(&begin.partition, begin.end);
+        }
+        let partitions: Vec<TopicPartition> = topics.partitions().cloned().collect();
+        let fetching = Fetching::start(&*transport, Arc::clone(&read_ahead), "kafka", &partitions)?;
+        let reader = RangeReader {
+            transport: Arc::clone(&transport),
+            settings,
+            bad_records: Arc::new(BadRecords::new(self.params.on_bad_record, Some(handle.clone()))),
+            live: Some(Arc::clone(&read_ahead)),
+            handle: Some(handle.clone()),
+        };
+        let work = Work {
+            transport: Arc::clone(&transport),
+            read_ahead: Arc::clone(&read_ahead),
+            commits: Arc::clone(&self.commits),
+            topics,
+            handle: handle.clone(),
+            params: self.params.clone(),
+            instance,
+            at_start: start.committed,
+            committed,
+        };
+        let keeper = Keeper::start("kafka", Arc::clone(&todo), work)?;
+        let begins = start.begins.into_iter();
+        self.running = Some(Running {
+            handle: handle.clone(),
+            transport,
+            read_ahead,
+            fetching,
+            keeper,
+            todo,
+            reader: Arc::new(reader),
+            partitions: begins.map(|begin| (begin.partition, Partition::at(begin.offset))).collect(),
+            first: true,
+        });
+        Ok(())
+    }
+
+    /// Tells of beginnings that are not where they were wanted.
+    fn announce(handle: &InputHandle, begins: &[Begin]) {
+        for begin in begins {
+            let Begin { partition, offset, end, .. } = begin;
+            match begin.why {
+                Why::Lost { wanted } => {
+                    let detail =
+                        format!("{partition}: offset {wanted} is not in the log; reading begins at {offset}");
+                    log::warn!("range_lost: {detail}");
+                    handle.source_event("range_lost", detail);
+                }
+                why => log::info!("{partition} begins at {offset} ({why:?}), {} to read", end - offset),
+            }
+        }
+    }
+
+    /// Commits the beginnings that nobody has said: without that, a crash before the first commit would begin at another
+    /// end of the log and skip everything between.
+    fn commit_resets(
+        &self,
+        transport: &dyn Transport,
+        begins: &[Begin],
+        instance: &str,
+        deadline: Deadline,
+    ) -> Result<BTreeMap<TopicPartition, Position>, KafkaError> {
+        let Some(group) = &self.commits.group else { return Ok(BTreeMap::new()) };
+        if !self.strategy.starting_at.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let resets = begins.iter().filter(|begin| begin.why == Why::Reset);
+        let positions: BTreeMap<_, _> = resets
+            .map(|begin| (begin.partition.clone(), Position { offset: begin.offset, leader_epoch: None }))
+            .collect();
+        let offsets: Vec<_> = positions
+            .iter()
+            .map(|(partition, position)| {
+                let Position { offset, leader_epoch } = *position;
+                (partition.clone(), Committed { offset, leader_epoch, metadata: metadata(instance) })
+            })
+            .collect();
+        if !offsets.is_empty() {
+            transport.commit(group, &offsets, deadline)?;
+        }
+        Ok(positions)
+    }
+}
+
+impl Running {
+    /// Takes on the partitions that the keeper has found.
+    fn take_found(&mut self) -> Result<(), KafkaError> {
+        let found = self.todo.take_found()?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        for (partition, from) in found {
+            self.read_ahead.add(partition.clone(), from, i64::MAX, None);
+            self.partitions.insert(partition, Partition::at(from));
+        }
+        let all: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        self.fetching.set_partitions(&all);
+        Ok(())
+    }
+
+    /// Asks the brokers where the partitions end now.
+    fn ask_for_ends(&self, deadline: Deadline) -> Result<(), KafkaError> {
+        let at: Vec<_> = self.partitions.keys().map(|p| (p.clone(), OffsetAt::Latest)).collect();
+        for (partition, end) in self.transport.offsets(&at, deadline)? {
+            // One that cannot be asked now gives what is known of it.
+            if let Ok(Some(end)) = end {
+                self.read_ahead.set_end(&partition, end.offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of each partition.
+    ///
+    /// # Errors
+    /// Of the first that has failed for good.
+    fn look(&mut self) -> Result<Vec<Seen>, KafkaError> {
+        let mut all = Vec::with_capacity(self.partitions.len());
+        for (partition, known) in &mut self.partitions {
+            let seen = self.read_ahead.look(partition).ok_or(KafkaError::Stopped)?;
+            if let Some(error) = seen.failed {
+                return Err(error);
+            }
+            let held_back = seen.held_back >= HELD_BACK;
+            if held_back && !known.told_of_transaction {
+                let detail = format!("{partition}: nothing behind offset {:?} can be read", seen.end);
+                log::warn!("held_by_open_transaction: {detail}");
+                self.handle.source_event("held_by_open_transaction", detail);
+            }
+            known.told_of_transaction = held_back;
+            all.push(seen);
+        }
+        Ok(all)
+    }
+
+    fn plan(&mut self, params: &KafkaParams, limits: &PlanLimits) -> Result<DirectPlan, KafkaError> {
+        self.take_found()?;
+        if params.ends == EndOffsets::Asked {
+            self.ask_for_ends(Deadline::after(params.request_timeout))?;
+        }
+        let seen = self.look()?;
+        let lags: Vec<u64> = self
+            .partitions
+            .values()
+            .zip(&seen)
+            .map(|(known, seen)| u64::try_from(seen.end.unwrap_or(known.next) - known.next).unwrap_or(0))
+            .collect();
+        let rates = Rates {
+            total: params.initial_rate.filter(|_| self.first),
+            per_partition: params.max_rate,
+            at_least: params.min_rate,
+        };
+        let caps = most(&rates, limits.batch_interval, &lags);
+        self.first &= lags.iter().all(|lag| *lag == 0);
+
+        let mut ranges = Vec::with_capacity(lags.len());
+        let mut weights = Vec::with_capacity(lags.len());
+        let (mut all_here, mut bytes) = (true, 0);
+        for (i, (partition, known)) in self.partitions.iter_mut().enumerate() {
+            let takes = caps.as_ref().map_or(lags[i], |caps| lags[i].min(caps[i]));
+            let until = known.next.saturating_add(i64::try_from(takes).unwrap_or(i64::MAX));
+            let mut range =
+                OffsetRange::new(Arc::clone(&partition.topic), partition.partition, known.next, until);
+            range.leader_epoch = seen[i].leader_epoch;
+            let weight = takes as f64 * seen[i].offset_bytes.unwrap_or(OFFSET_BYTES);
+            all_here &= seen[i].position >= until;
+            bytes += weight as u64;
+            // What has records weighs something, else it would not be read.
+            weights.push((weight as u64).max(u64::from(takes > 0)));
+            ranges.push(range);
+            known.next = until;
+        }
+        // What stays until the batch is done keeps the next one from being read ahead.
+        let keep = all_here && bytes <= limits.bytes / 4;
+        Ok(DirectPlan { ranges: Arc::new(Ranges { ranges, keep }), weights })
+    }
+
+    fn completed(&self, time: BatchTime, plan: &DirectPlan, outcome: Outcome) {
+        for range in &plan.ranges.ranges {
+            self.read_ahead.drop_until(&range.topic_partition(), range.until);
+        }
+        let mut lost = plan.ranges.ranges.iter().filter(|range| !range.is_empty()).peekable();
+        if outcome == Outcome::Failed && lost.peek().is_some() {
+            let lost: Vec<String> = lost.map(ToString::to_string).collect();
+            let detail = format!("batch {time} has failed with {}", lost.join(", "));
+            log::error!("batch_lost: {detail}");
+            self.handle.source_event("batch_lost", detail);
+        }
+    }
+}
+
+impl<T: Data> InputDStream<T> for DirectInput<T> {
+    type Plan = DirectPlan;
+
+    fn name(&self) -> String {
+        "kafka".to_owned()
+    }
+
+    fn start(&mut self, handle: &InputHandle) -> Result<(), SourceError> {
+        Ok(self.open(handle)?)
+    }
+
+    fn plan(&mut self, _: BatchTime, limits: &PlanLimits) -> Result<DirectPlan, SourceError> {
+        Ok(self.running.as_mut().expect(STARTED).plan(&self.params, limits)?)
+    }
+
+    fn batch(&mut self, plan: &DirectPlan, ctx: &BatchContext) -> Result<Batch<T>, SourceError> {
+        let running = self.running.as_ref().expect(STARTED);
+        let (reader, ranges) = (Arc::clone(&running.reader), Arc::clone(&plan.ranges));
+        let decoder = Arc::clone(&self.decoder);
+        let ctx = ctx.with_note(Arc::new(BatchRanges(plan.ranges.ranges.clone())));
+        Ok(ctx.read_pieces(plan.weights.clone(), move || Ok(reader.open(&ranges, &decoder, None)?)))
+    }
+
+    fn size(&self, plan: &DirectPlan) -> PlanSize {
+        // Offsets, for records are not counted before they are read; gaps make it more than there are.
+        let mut size = PlanSize::default();
+        size.records = Some(plan.ranges.ranges.iter().map(OffsetRange::offsets).sum());
+        size.bytes = Some(plan.weights.iter().sum());
+        size
+    }
+
+    fn completed(&mut self, time: BatchTime, plan: &DirectPlan, outcome: Outcome) -> Result<(), SourceError> {
+        self.running.as_ref().expect(STARTED).completed(time, plan, outcome);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            drop(running.fetching);
+            running.keeper.stop();
+            running.transport.close();
+        }
+    }
+}
+
+const STARTED: &str = "the engine starts an input before it asks for plans";
+
+/// A name that no other start of a stream has.
+fn instance() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library's random keys, without a dependency for it.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
