@@ -5,6 +5,7 @@
 
 #[allow(dead_code, reason = "groups, which come next, call the rest")]
 mod client;
+mod cluster;
 mod error;
 mod offset_range;
 mod params;
@@ -15,6 +16,7 @@ mod topic_partition;
 pub mod wire;
 
 pub use client::settings::Isolation;
+pub use cluster::KafkaCluster;
 pub use error::KafkaError;
 pub use offset_range::{OffsetRange, OffsetRanges};
 pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};

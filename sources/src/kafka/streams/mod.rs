@@ -20,6 +20,7 @@ mod range;
 mod read_ahead;
 
 pub use self::decoder::{RecordDecoder, decode_records, text_values, text_values_with};
+pub(super) use self::direct::unknown_topic;
 pub use self::direct::{
     ConsumerStrategy, DirectStream, OffsetCommitter, create_direct_stream, create_direct_stream_with,
 };

@@ -26,6 +26,7 @@ use self::commit::Commits;
 pub use self::commit::OffsetCommitter;
 use self::input::DirectInput;
 pub use self::strategy::ConsumerStrategy;
+pub(in crate::kafka) use self::topics::unknown as unknown_topic;
 use super::decoder::{RecordDecoder, whole_records};
 use crate::kafka::client::native::NativeTransport;
 use crate::kafka::client::transport::Transport;

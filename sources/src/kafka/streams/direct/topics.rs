@@ -136,7 +136,7 @@ fn has(info: &TopicInfo, partition: &TopicPartition) -> bool {
 }
 
 /// The error for a topic that does not exist, with the nearest that does.
-pub(in crate::kafka::streams) fn unknown(
+pub(in crate::kafka) fn unknown(
     topic: &Arc<str>,
     transport: &dyn Transport,
     deadline: Deadline,
