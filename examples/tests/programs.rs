@@ -5,6 +5,8 @@
 
 mod blocks;
 mod child;
+#[cfg(unix)]
+mod fake;
 mod mistakes;
 mod network;
 #[cfg(unix)]

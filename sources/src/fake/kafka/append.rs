@@ -16,6 +16,8 @@ pub(super) struct Incoming<'a> {
     /// The formats that its version of Produce may send.
     pub(super) magics: RangeInclusive<u8>,
     pub(super) has_zstd: bool,
+    /// What a producer is told that is unknown and does not begin at 0; nothing if its records are taken.
+    pub(super) unknown_producer: Option<ErrorCode>,
     pub(super) max_bytes: usize,
 }
 
@@ -50,6 +52,7 @@ pub(super) fn append(
     let numbered = spans.first().and_then(numbered);
     match numbered.map(|batch| partition.producers.judge(&batch)) {
         None | Some(Verdict::Append) => {}
+        Some(Verdict::Unknown) => incoming.unknown_producer.map_or(Ok(()), Err)?,
         Some(Verdict::Again(base_offset)) => return Ok(Appended { base_offset, log_append_time_ms }),
         Some(Verdict::Duplicate) => return Err(ErrorCode::DUPLICATE_SEQUENCE_NUMBER),
         Some(Verdict::OutOfOrder) => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),

@@ -109,6 +109,14 @@ impl Befallen {
         }
     }
 
+    /// The error that the response as a whole shall have: of a fault that names neither topic nor partition.
+    pub(super) fn of_the_whole(&self) -> Option<ErrorCode> {
+        match (&self.action, &self.aim) {
+            (Some(Action::Fail(code)), Some(aim)) if aim.names_nothing() => Some(*code),
+            _ => None,
+        }
+    }
+
     /// The fault was aimed at a single partition of those that the request names.
     pub(super) fn is_for_a_partition(&self) -> bool {
         self.aim.as_ref().is_some_and(|aim| aim.partition.is_some())
@@ -240,7 +248,8 @@ impl<'a> FaultBuilder<'a> {
     }
 
     /// Does nothing and answers with this error, in the field for it: that of each partition named (or of the one that
-    /// the fault is for), else that of the topic, else that of the response.
+    /// the fault is for), else that of the topic, else that of the response. An error of a fetch session and, from version
+    /// 2 of OffsetFetch on, of a group is one of the response.
     pub fn fail(self, code: ErrorCode) -> Fault {
         self.script(Action::Fail(code))
     }

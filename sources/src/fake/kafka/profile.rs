@@ -5,8 +5,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::ApiKey;
 use super::requests::answerable;
+use super::{ApiKey, ErrorCode};
 
 /// A release of Kafka that the fake behaves as: the request versions it answers, what it does with others, and the
 /// format in which it stores records.
@@ -125,6 +125,14 @@ impl Profile {
 
     pub(super) fn has_zstd(self) -> bool {
         self >= Self::V2_4
+    }
+
+    /// What an idempotent producer is told that the broker has forgotten; from 2.5 on its records are taken.
+    pub(super) fn unknown_producer(self) -> Option<ErrorCode> {
+        match self {
+            Self::V1_1 | Self::V2_4 => Some(ErrorCode::UNKNOWN_PRODUCER_ID),
+            _ => (self < Self::V1_1).then_some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
+        }
     }
 
     /// Consumers may fetch from followers.

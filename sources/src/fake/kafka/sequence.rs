@@ -32,6 +32,8 @@ pub(super) struct Numbered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Append,
+    /// It is not the first of its producer, which is not known (any more).
+    Unknown,
     /// It was appended before, at this offset.
     Again(i64),
     /// It is one of long ago.
@@ -49,9 +51,11 @@ impl Numbered {
 }
 
 impl Producers {
-    /// Judges a batch. The first one of an unknown producer may have any number, as at a broker that has forgotten it.
+    /// Judges a batch.
     pub(super) fn judge(&self, batch: &Numbered) -> Verdict {
-        let Some(producer) = self.known.get(&batch.producer_id) else { return Verdict::Append };
+        let Some(producer) = self.known.get(&batch.producer_id) else {
+            return if batch.base_sequence == 0 { Verdict::Append } else { Verdict::Unknown };
+        };
         if batch.producer_epoch < producer.epoch {
             return Verdict::OldEpoch;
         }
@@ -85,7 +89,7 @@ impl Producers {
         producer.batches.push_back((batch.base_sequence, batch.last_sequence(), offset));
     }
 
-    /// Forgets a producer, as a broker does after a time; all of them if none is named.
+    /// Forgets all producers, as a broker does after a time.
     pub(super) fn forget(&mut self) {
         self.known.clear();
     }
@@ -109,6 +113,8 @@ mod tests {
         assert_eq!(producers.judge(&batch(10, 10)), Verdict::Again(101));
         assert_eq!(producers.judge(&batch(40, 10)), Verdict::OutOfOrder);
         assert_eq!(producers.judge(&batch(12, 3)), Verdict::Duplicate);
+        producers.forget();
+        assert_eq!(producers.judge(&batch(30, 10)), Verdict::Unknown);
     }
 
     #[test]

@@ -37,8 +37,10 @@ impl Handler for Fetch {
     }
 
     fn answer(context: &Context<'_>, request: FetchRequest) -> Outcome {
+        let session_errors = [ErrorCode::FETCH_SESSION_ID_NOT_FOUND, ErrorCode::INVALID_FETCH_SESSION_EPOCH];
+        let scripted = context.befallen.of_the_whole().filter(|code| session_errors.contains(code));
         let error_code = match request.session_id {
-            0 => ErrorCode::NONE,
+            0 => scripted.unwrap_or(ErrorCode::NONE),
             _ => ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
         };
         let topics = if error_code == ErrorCode::NONE { wait(context, &request) } else { Vec::new() };

@@ -1,5 +1,6 @@
 //! OffsetFetch: versions 1 to 5. Null topics (from version 2 on) means all that the group has. Version 0, which means
-//! ZooKeeper, is not served.
+//! ZooKeeper, is not served. An error of the group stands at each
+//! partition, from version 2 on in its own field and without topics.
 
 use std::collections::BTreeMap;
 
@@ -32,13 +33,17 @@ impl Handler for OffsetFetch {
         let state = context.shared().state.lock();
         let here = state.coordinator(&request.group_id).is_some_and(|broker| broker.id == context.broker());
         let refused = (!here).then_some(ErrorCode::NOT_COORDINATOR);
+        let whole = context.befallen.of_the_whole().or(refused);
         let mut topics = Vec::new();
-        for (topic, partitions) in asked(&state, &request) {
-            let one = |partition: i32| answer(context, &state, &request.group_id, &topic, partition, refused);
-            let partitions = partitions.into_iter().map(one).collect();
-            topics.push(OffsetFetchResponseTopic { name: topic.clone(), partitions });
+        if whole.is_none() || context.version < 2 {
+            for (topic, partitions) in asked(&state, &request) {
+                let one =
+                    |partition: i32| answer(context, &state, &request.group_id, &topic, partition, whole);
+                let partitions = partitions.into_iter().map(one).collect();
+                topics.push(OffsetFetchResponseTopic { name: topic.clone(), partitions });
+            }
         }
-        let error_code = refused.unwrap_or(ErrorCode::NONE);
+        let error_code = whole.unwrap_or(ErrorCode::NONE);
         context.reply(&OffsetFetchResponse { throttle_time_ms: state.throttle_time_ms, topics, error_code })
     }
 }

@@ -65,6 +65,7 @@ fn partition(
         return Err(ErrorCode::INVALID_TXN_STATE);
     }
     let (magic, has_zstd) = (state.profile.magic(), state.profile.has_zstd() && context.version >= 7);
+    let unknown_producer = state.profile.unknown_producer();
     let max_bytes = state.max_message_bytes;
     let log_append_time = state.topics.get(topic).is_some_and(|topic| topic.log_append_time);
     let found = state.led(context.broker(), topic, data.index)?;
@@ -76,6 +77,7 @@ fn partition(
             _ => 2..=2,
         },
         has_zstd,
+        unknown_producer,
         max_bytes,
     };
     append(found, &incoming, Storage { magic, now_ms, log_append_time })

@@ -103,3 +103,19 @@ fn a_fault_that_did_not_fire_is_named() {
     kafka.on(ApiKey::FETCH).topic("lines").disconnect();
     kafka.assert_all_fired();
 }
+
+#[test]
+fn errors_of_a_group_and_of_a_session_are_those_of_the_response() {
+    let kafka = one_topic();
+    let mut client = Client::of(&kafka, 1);
+    let loading = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+    kafka.on(ApiKey::OFFSET_FETCH).fail(loading);
+    let request = OffsetFetchRequest { group_id: "group".to_owned(), topics: None };
+    let response: OffsetFetchResponse = client.ask(5, &request).decode();
+    assert_eq!((response.error_code, response.topics.len()), (loading, 0));
+    let invalid = ErrorCode::INVALID_FETCH_SESSION_EPOCH;
+    kafka.on(ApiKey::FETCH).fail(invalid);
+    let answer = client.ask(11, &fetch(0));
+    let response: FetchResponse<'_> = answer.decode();
+    assert_eq!((response.error_code, response.responses.len()), (invalid, 0));
+}

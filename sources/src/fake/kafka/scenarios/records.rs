@@ -50,6 +50,18 @@ fn an_idempotent_producer_is_taken_once_and_in_order() {
 }
 
 #[test]
+fn a_producer_that_was_forgotten_meets_what_its_release_says() {
+    let unknown = ErrorCode::UNKNOWN_PRODUCER_ID;
+    for (profile, expected) in [(Profile::V2_4, unknown), (Profile::V2_8, ErrorCode::NONE)] {
+        let kafka = FakeKafka::builder().profile(profile).topic("lines", 1).start().unwrap();
+        let mut client = Client::of(&kafka, 1);
+        assert_eq!(produce(&mut client, -1, &batch(&["a"], Some((7, 0)))).0, ErrorCode::NONE);
+        kafka.forget_producers("lines", 0).unwrap();
+        assert_eq!(produce(&mut client, -1, &batch(&["b"], Some((7, 1)))).0, expected, "{profile}");
+    }
+}
+
+#[test]
 fn a_fetch_at_the_end_waits_for_a_record() {
     let kafka = one_topic();
     let mut client = Client::of(&kafka, 1);
