@@ -69,46 +69,49 @@ impl Control {
             });
         };
         loop {
-            let (mut connection, is_used) = match slot.take() {
-                Some(mut connection) => {
-                    connection.lead_to(way_out)?;
-                    (connection, true)
-                }
-                None => (negotiation::open(&self.cluster, to, way_out, deadline)?, false),
-            };
-            let version = match connection.version(Q::KEY) {
-                Ok(version) => version,
-                Err(error) => {
-                    connection.rest();
-                    *slot = Some(connection);
-                    return Err(error);
-                }
-            };
-            let request = request(&connection, version);
-            let patience = self.cluster.settings().request_timeout + connection.throttle();
-            match connection.call(version, &request, deadline.min(Deadline::after(patience))) {
-                Ok(answer) => {
-                    connection.throttled(answer.throttle_time_ms());
-                    let asked = Asked {
-                        answer,
-                        version,
-                        broker: Arc::clone(connection.broker()),
-                        epochs: connection.versions.has_epochs(),
-                    };
-                    connection.rest();
-                    *slot = Some(connection);
-                    return Ok(asked);
-                }
+            let is_used = slot.is_some();
+            match self.try_ask(&mut slot, to, &request, way) {
                 Err(_) if way_out.is_closed() => return Err(KafkaError::Stopped),
-                Err(error) => {
-                    drop(connection);
-                    self.cluster.lost(to);
-                    if !(is_used && is_connection(&error)) {
-                        return Err(error);
-                    }
-                }
+                Err(error) if is_used && is_connection(&error) => {}
+                asked => return asked,
             }
         }
+    }
+
+    /// Asks on the connection that is there, or a new one. It is kept if it can be used again.
+    fn try_ask<Q, A>(
+        &self,
+        slot: &mut Option<Connection>,
+        to: &Target,
+        request: impl Fn(&Connection, i16) -> Q,
+        (way_out, deadline): (&WayOut, Deadline),
+    ) -> Result<Asked<A>, KafkaError>
+    where
+        Q: for<'a> Request<'a, Response = A>,
+        A: for<'a> Message<'a> + Throttled,
+    {
+        let mut connection = match slot.take() {
+            Some(connection) => connection,
+            None => negotiation::open(&self.cluster, to, way_out, deadline)?,
+        };
+        connection.lead_to(way_out)?;
+        let asked = connection.version(Q::KEY).map(|version| {
+            let request = request(&connection, version);
+            let patience = self.cluster.settings().request_timeout + connection.throttle();
+            let answer = connection.call(version, &request, deadline.min(Deadline::after(patience)));
+            answer.map(|answer| {
+                connection.throttled(answer.throttle_time_ms());
+                let epochs = connection.versions.has_epochs();
+                Asked { answer, version, broker: Arc::clone(connection.broker()), epochs }
+            })
+        });
+        if let Ok(Err(error)) = asked {
+            self.cluster.lost(to);
+            return Err(error);
+        }
+        connection.rest();
+        *slot = Some(connection);
+        asked?
     }
 
     /// Asks whoever answers of all brokers, once each.

@@ -9,6 +9,7 @@ pub(crate) mod deadline;
 pub(crate) mod dialer;
 pub(crate) mod fetch;
 mod groups;
+mod leader_epochs;
 mod metadata;
 pub(crate) mod native;
 mod negotiation;
