@@ -1,6 +1,6 @@
 //! LZ4 frames, one after another.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Write};
 
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 use twox_hash::XxHash32;
@@ -12,15 +12,16 @@ use super::{Codec, RecordError, damaged};
 pub(super) fn inflate(compressed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), RecordError> {
     let before = out.len();
     let mut decoder = FrameDecoder::new(compressed);
-    // Where a frame is followed by another, the decoder reads as at its end once.
     loop {
-        let left = limit - (out.len() - before);
-        let read = (&mut decoder).take(left as u64 + 1).read_to_end(out);
-        let read = read.map_err(|error| damaged(Codec::Lz4, error))?;
-        if read > left {
+        let block = decoder.fill_buf().map_err(|error| damaged(Codec::Lz4, error))?;
+        let length = block.len();
+        if length > limit - (out.len() - before) {
             return Err(RecordError::TooLarge { codec: Codec::Lz4, limit });
         }
-        if read == 0 {
+        out.extend_from_slice(block);
+        decoder.consume(length);
+        // An empty block, and the end of a frame that is followed by another, look like the end.
+        if length == 0 && decoder.get_ref().is_empty() {
             return Ok(());
         }
     }
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn frames_may_follow_each_other() {
-        let frames = [compress(b"to be "), compress(b"or not")].concat();
+        let frames = [compress(b"to be "), compress(b""), compress(b"or not")].concat();
         let mut out = Vec::new();
         inflate(&frames, 100, &mut out).unwrap();
         assert_eq!(out, b"to be or not");
