@@ -54,6 +54,8 @@ pub fn control_kind(set: &[u8], span: &BatchSpan) -> Result<ControlKind, RecordE
 #[derive(Clone, Debug)]
 pub(super) struct Records {
     base_offset: i64,
+    /// The largest offset that a record may have, counted from the first.
+    last_offset_delta: i64,
     base_timestamp: i64,
     /// The time of the append, if that is the time of all records.
     appended: Option<i64>,
@@ -66,6 +68,7 @@ impl Records {
         let claimed = span.records.unwrap_or(0);
         Self {
             base_offset: span.base_offset,
+            last_offset_delta: span.last_offset - span.base_offset,
             base_timestamp: i64_at(batch, 27),
             appended: span.log_append_time.then_some(span.max_timestamp),
             claimed,
@@ -73,43 +76,59 @@ impl Records {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Result<Option<RawRecord>, RecordError> {
         if self.left == 0 || *at >= bytes.len() {
             return self.end(bytes, *at);
         }
-        let mut input = Input { bytes, at: *at };
+        match self.record(bytes, *at) {
+            Ok((record, end)) => {
+                *at = end;
+                self.left -= 1;
+                Ok(Some(record))
+            }
+            Err(misfit) => Err(misfit.into()),
+        }
+    }
+
+    /// The record at `at`, and where it ends.
+    #[inline(always)]
+    fn record(&self, bytes: &[u8], at: usize) -> Result<(RawRecord, usize), Misfit> {
+        let mut input = Input { bytes, at };
         let length = input.length("a record")?;
         let end = input.at + length;
         // All of a record lies within its own length.
         let mut input = Input { bytes: &bytes[..end], at: input.at };
         input.skip(1, "the attributes of a record")?;
         let timestamp_delta = input.varlong("the timestamp of a record")?;
-        let offset_delta = input.varint("the offset of a record")?;
+        let offset_at = input.at;
+        let offset_delta = input.varlong("the offset of a record")?;
+        if offset_delta < 0 || offset_delta > self.last_offset_delta {
+            return Err(misfit(offset_at, "the offset of a record"));
+        }
         let key = input.nullable("the key of a record")?;
         let value = input.nullable("the value of a record")?;
         let header_count = input.varint("the number of headers")?;
         let headers_at = input.at;
         if header_count != 0 {
-            input.headers(header_count)?;
+            input.at = headers(input.bytes, headers_at, header_count)?;
         }
         if input.at != end {
-            return Err(RecordError::Malformed { at: input.at, what: "the end of a record" });
+            return Err(misfit(input.at, "the end of a record"));
         }
-        *at = end;
-        self.left -= 1;
         let timestamp = match self.appended {
             Some(appended) => appended,
             None => self.base_timestamp.wrapping_add(timestamp_delta),
         };
-        Ok(Some(RawRecord {
-            offset: self.base_offset.wrapping_add(offset_delta.into()),
+        let record = RawRecord {
+            offset: self.base_offset + offset_delta,
             timestamp: (timestamp >= 0).then_some(timestamp),
             key,
             value,
             headers: Span::new(headers_at, end - headers_at),
             header_count: header_count as u32,
-        }))
+        };
+        Ok((record, end))
     }
 
     #[cold]
@@ -124,6 +143,43 @@ impl Records {
     }
 }
 
+/// [`RecordError::Malformed`], small and without anything to drop: a result of it stays in registers.
+#[derive(Clone, Copy)]
+struct Misfit {
+    at: usize,
+    what: &'static str,
+}
+
+#[cold]
+fn misfit(at: usize, what: &'static str) -> Misfit {
+    Misfit { at, what }
+}
+
+impl From<Misfit> for RecordError {
+    #[cold]
+    fn from(Misfit { at, what }: Misfit) -> Self {
+        Self::Malformed { at, what }
+    }
+}
+
+/// A number of any length at `at`, and where it ends. It takes the place by value, so that an [`Input`] need not lie in
+/// memory.
+#[inline(never)]
+fn long_var(bytes: &[u8], at: usize) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for (place, byte) in bytes.get(at..)?.iter().take(10).enumerate() {
+        let bits = u64::from(byte & 0x7F);
+        if place == 9 && bits > 1 {
+            return None;
+        }
+        value |= bits << (7 * place);
+        if *byte < 0x80 {
+            return Some((value, at + place + 1));
+        }
+    }
+    None
+}
+
 /// A place in a payload. As the reader of messages, but for the one loop that runs for every record.
 struct Input<'a> {
     bytes: &'a [u8],
@@ -132,51 +188,41 @@ struct Input<'a> {
 
 impl Input<'_> {
     #[inline(always)]
-    fn varlong(&mut self, what: &'static str) -> Result<i64, RecordError> {
+    fn varlong(&mut self, what: &'static str) -> Result<i64, Misfit> {
         let raw = self.var(what)?;
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
 
     #[inline(always)]
-    fn varint(&mut self, what: &'static str) -> Result<i32, RecordError> {
+    fn varint(&mut self, what: &'static str) -> Result<i32, Misfit> {
         let at = self.at;
-        i32::try_from(self.varlong(what)?).map_err(|_| RecordError::Malformed { at, what })
+        i32::try_from(self.varlong(what)?).map_err(|_| misfit(at, what))
     }
 
     #[inline(always)]
-    fn var(&mut self, what: &'static str) -> Result<u64, RecordError> {
-        match self.bytes.get(self.at) {
-            // Most numbers of a record are below 64.
-            Some(byte) if *byte < 0x80 => {
+    fn var(&mut self, what: &'static str) -> Result<u64, Misfit> {
+        // One byte holds a number below 64, two one below 8192: that is nearly every number of a record.
+        match self.bytes.get(self.at..) {
+            Some([byte, ..]) if *byte < 0x80 => {
                 self.at += 1;
                 Ok(u64::from(*byte))
             }
-            _ => self.long_var(what),
-        }
-    }
-
-    fn long_var(&mut self, what: &'static str) -> Result<u64, RecordError> {
-        let start = self.at;
-        let mut value = 0_u64;
-        for place in 0..10 {
-            let Some(byte) = self.bytes.get(self.at) else { break };
-            self.at += 1;
-            let bits = u64::from(byte & 0x7F);
-            if place == 9 && bits > 1 {
-                break;
+            Some([low, high, ..]) if *high < 0x80 => {
+                self.at += 2;
+                Ok(u64::from(*low & 0x7F) | u64::from(*high) << 7)
             }
-            value |= bits << (7 * place);
-            if *byte < 0x80 {
-                return Ok(value);
+            _ => {
+                let (value, at) = long_var(self.bytes, self.at).ok_or_else(|| misfit(self.at, what))?;
+                self.at = at;
+                Ok(value)
             }
         }
-        Err(RecordError::Malformed { at: start, what })
     }
 
     #[inline(always)]
-    fn skip(&mut self, n: usize, what: &'static str) -> Result<(), RecordError> {
+    fn skip(&mut self, n: usize, what: &'static str) -> Result<(), Misfit> {
         if n > self.bytes.len() - self.at {
-            return Err(RecordError::Malformed { at: self.at, what });
+            return Err(misfit(self.at, what));
         }
         self.at += n;
         Ok(())
@@ -184,16 +230,16 @@ impl Input<'_> {
 
     /// A length of something that must be there, as a whole.
     #[inline(always)]
-    fn length(&mut self, what: &'static str) -> Result<usize, RecordError> {
+    fn length(&mut self, what: &'static str) -> Result<usize, Misfit> {
         let at = self.at;
         match usize::try_from(self.varint(what)?) {
             Ok(length) if length <= self.bytes.len() - self.at => Ok(length),
-            _ => Err(RecordError::Malformed { at, what }),
+            _ => Err(misfit(at, what)),
         }
     }
 
     #[inline(always)]
-    fn nullable(&mut self, what: &'static str) -> Result<Span, RecordError> {
+    fn nullable(&mut self, what: &'static str) -> Result<Span, Misfit> {
         let at = self.at;
         match self.varint(what)? {
             -1 => Ok(Span::NULL),
@@ -203,22 +249,25 @@ impl Input<'_> {
                     self.at += length;
                     Ok(span)
                 }
-                _ => Err(RecordError::Malformed { at, what }),
+                _ => Err(misfit(at, what)),
             },
         }
     }
+}
 
-    fn headers(&mut self, count: i32) -> Result<(), RecordError> {
-        const WHAT: &str = "a header of a record";
-        // Each takes two bytes at least.
-        if count < 0 || count as usize > (self.bytes.len() - self.at) / 2 {
-            return Err(RecordError::Malformed { at: self.at, what: "the number of headers" });
-        }
-        for _ in 0..count {
-            let key = self.length(WHAT)?;
-            self.skip(key, WHAT)?;
-            self.nullable(WHAT)?;
-        }
-        Ok(())
+/// Goes over so many headers from `at` on, and gives where they end.
+#[inline(never)]
+fn headers(bytes: &[u8], at: usize, count: i32) -> Result<usize, Misfit> {
+    const WHAT: &str = "a header of a record";
+    // Each takes two bytes at least.
+    if count < 0 || count as usize > (bytes.len() - at) / 2 {
+        return Err(misfit(at, "the number of headers"));
     }
+    let mut input = Input { bytes, at };
+    for _ in 0..count {
+        let key = input.length(WHAT)?;
+        input.skip(key, WHAT)?;
+        input.nullable(WHAT)?;
+    }
+    Ok(input.at)
 }

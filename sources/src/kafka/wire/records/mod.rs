@@ -103,18 +103,28 @@ impl Default for Limits {
 /// The parts of a header before the magic byte, which all formats share: offset, length, checksum or leader epoch, magic.
 const MAGIC_AT: usize = 16;
 
+/// The bytes of a number at `at`. Who asks has seen that they are there.
+#[inline]
+fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    *bytes[at..].first_chunk().expect("the length was compared")
+}
+
+#[inline]
 fn i16_at(bytes: &[u8], at: usize) -> i16 {
-    i16::from_be_bytes([bytes[at], bytes[at + 1]])
+    i16::from_be_bytes(number(bytes, at))
 }
 
+#[inline]
 fn i32_at(bytes: &[u8], at: usize) -> i32 {
-    i32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    i32::from_be_bytes(number(bytes, at))
 }
 
+#[inline]
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    i32_at(bytes, at) as u32
+    u32::from_be_bytes(number(bytes, at))
 }
 
+#[inline]
 fn i64_at(bytes: &[u8], at: usize) -> i64 {
-    (i64::from(i32_at(bytes, at)) << 32) | i64::from(u32_at(bytes, at + 4))
+    i64::from_be_bytes(number(bytes, at))
 }
