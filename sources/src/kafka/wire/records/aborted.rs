@@ -37,7 +37,9 @@ impl AbortedFilter {
             self.aborting.extend(self.transactions.pop_front().map(|(producer, _)| producer));
         }
         if span.is_control {
-            if control_kind(set, span)? == ControlKind::Abort {
+            // Compaction takes the marker out of a batch that it keeps for its producer's sequence.
+            let is_empty = span.records == Some(0);
+            if !is_empty && control_kind(set, span)? == ControlKind::Abort {
                 self.aborting.remove(&span.producer_id);
             }
             return Ok(false);

@@ -117,11 +117,12 @@ impl<'a> BatchWalk<'a> {
         let mut span = message(self.set, at, length, magic)?;
         while span.codec == Codec::None && span.range.len() < RUN_BYTES {
             let next = span.range.end;
-            let Some(length) = self.length(next)? else { break };
+            // What is wrong behind the run is met again, and told, by the step after this one.
+            let Ok(Some(length)) = self.length(next) else { break };
             if self.set[next + MAGIC_AT] != magic {
                 break;
             }
-            let following = message(self.set, next, length, magic)?;
+            let Ok(following) = message(self.set, next, length, magic) else { break };
             if following.codec != Codec::None || following.last_offset <= span.last_offset {
                 break;
             }
