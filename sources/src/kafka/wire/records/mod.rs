@@ -8,6 +8,10 @@ mod aborted;
 mod batch;
 mod build;
 mod error;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod hostile;
 mod message_set;
 mod open;
 #[cfg(test)]
