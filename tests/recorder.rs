@@ -87,6 +87,15 @@ impl Recorder {
         })
     }
 
+    /// Waits until sources have told of `n` events of a kind.
+    ///
+    /// # Panics
+    /// At [`DEADLINE`].
+    pub fn wait_for_source(&self, kind: &str, n: usize) {
+        let is_it = |event: &&Event| matches!(event, Event::Source(event) if event.kind == kind);
+        self.wait_for(kind, |events| (events.iter().filter(is_it).count() >= n).then_some(()));
+    }
+
     fn add(&self, event: Event) {
         self.lock().push(event);
         self.added.notify_all();

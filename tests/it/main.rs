@@ -4,6 +4,7 @@
 
 mod corpus;
 mod inputs;
+mod kafka;
 mod life_cycle;
 mod listeners;
 mod mistakes;

@@ -190,10 +190,8 @@ impl Partition {
     pub(super) fn move_to(&mut self, offset: i64) {
         self.out_of_range = false;
         self.trouble = None;
+        // Nothing that came is dropped by this: a range from before it is read on, with a gap.
         self.position = offset;
-        if self.blocks.is_empty() {
-            self.floor = self.floor.max(offset);
-        }
     }
 
     pub(super) fn fail(&mut self, error: KafkaError) {
