@@ -1,11 +1,10 @@
-//! Scripted faults: what a cluster shall do to the next requests of a kind. They are scripted by a test's thread through
-//! [`FakeKafka::on`](super::FakeKafka::on) and taken by connection threads, one at most for a request beside its delays.
+//! [`Faults`]: what a cluster shall do to the next requests of a kind. They are scripted by a test's thread (see
+//! [`FaultBuilder`](super::FaultBuilder)) and taken by connection threads, one at most for a request beside its delays.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cluster::Shared;
 use super::requests::Outcome;
 use super::seen::Seen;
 use super::slices::Reply;
@@ -48,11 +47,11 @@ impl fmt::Debug for Action {
 
 /// Which requests a fault is for.
 #[derive(Clone, Debug)]
-struct Aim {
-    api: ApiKey,
-    broker: Option<i32>,
-    topic: Option<String>,
-    partition: Option<i32>,
+pub(super) struct Aim {
+    pub(super) api: ApiKey,
+    pub(super) broker: Option<i32>,
+    pub(super) topic: Option<String>,
+    pub(super) partition: Option<i32>,
 }
 
 impl Aim {
@@ -190,148 +189,20 @@ impl Faults {
         self.scripted.clear();
     }
 
-    fn find(&mut self, id: u64) -> Option<&mut Scripted> {
-        self.scripted.iter_mut().find(|fault| fault.id == id)
-    }
-}
-
-/// Scripts a fault: which requests, how often, and at last what happens to them. See
-/// [`FakeKafka::on`](super::FakeKafka::on).
-#[derive(Debug)]
-#[must_use = "nothing is scripted until it is said what happens"]
-pub struct FaultBuilder<'a> {
-    shared: &'a Arc<Shared>,
-    aim: Aim,
-    times: u64,
-    skip: u64,
-}
-
-impl<'a> FaultBuilder<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, api: ApiKey) -> Self {
-        let aim = Aim { api, broker: None, topic: None, partition: None };
-        Self { shared, aim, times: 1, skip: 0 }
+    /// Adds a fault that lets `skip` requests pass and then befalls so many: its id.
+    pub(super) fn add(&mut self, aim: Aim, action: Action, skip: u64, times: u64) -> u64 {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.scripted.push(Scripted { id, aim, action, skip, left: times, fired: 0 });
+        id
     }
 
-    /// Only requests to this broker.
-    pub fn broker(mut self, id: i32) -> Self {
-        self.aim.broker = Some(id);
-        self
+    /// How often a fault has fired.
+    pub(super) fn fired(&self, id: u64) -> u64 {
+        self.scripted.iter().find(|fault| fault.id == id).map_or(0, |fault| fault.fired)
     }
 
-    /// Only requests that name this topic (or group, or transactional id).
-    pub fn topic(mut self, topic: &str) -> Self {
-        self.aim.topic = Some(topic.to_owned());
-        self
-    }
-
-    /// Only requests that name a partition of this number; others of the same request are answered as always.
-    pub fn partition(mut self, partition: i32) -> Self {
-        self.aim.partition = Some(partition);
-        self
-    }
-
-    /// So many requests instead of one.
-    pub fn times(mut self, times: u64) -> Self {
-        self.times = times;
-        self
-    }
-
-    /// All requests from now on, until the [`Fault`] is removed.
-    pub fn always(self) -> Self {
-        self.times(u64::MAX)
-    }
-
-    /// Lets so many requests pass before the first.
-    pub fn after(mut self, requests: u64) -> Self {
-        self.skip = requests;
-        self
-    }
-
-    /// Does nothing and answers with this error, in the field for it: that of each partition named (or of the one that
-    /// the fault is for), else that of the topic, else that of the response. An error of a fetch session and, from version
-    /// 2 of OffsetFetch on, of a group is one of the response.
-    pub fn fail(self, code: ErrorCode) -> Fault {
-        self.script(Action::Fail(code))
-    }
-
-    /// Begins with the request so much later. Other faults may befall it as well.
-    pub fn delay(self, duration: Duration) -> Fault {
-        self.script(Action::Delay(duration))
-    }
-
-    /// Does nothing and closes the connection.
-    pub fn disconnect(self) -> Fault {
-        self.script(Action::Disconnect)
-    }
-
-    /// Does nothing, never answers, and goes on with the next request.
-    pub fn silence(self) -> Fault {
-        self.script(Action::Silence)
-    }
-
-    /// Does what is asked and closes the connection instead of answering.
-    pub fn done_but_reply_lost(self) -> Fault {
-        self.script(Action::ReplyLost)
-    }
-
-    /// Does what is asked, sends so many bytes of the answer, its length included, and closes the connection.
-    pub fn cut_after(self, bytes: usize) -> Fault {
-        self.script(Action::CutAfter(bytes))
-    }
-
-    /// Fetch: answers with a wrong bit in the first batch of each partition, so that its checksum is wrong.
-    pub fn corrupt_crc(self) -> Fault {
-        self.script(Action::CorruptCrc)
-    }
-
-    /// Does what is asked and answers with another correlation id.
-    pub fn wrong_correlation(self) -> Fault {
-        self.script(Action::WrongCorrelation)
-    }
-
-    /// Does nothing and sends these bytes as they are, instead of length, header and response.
-    pub fn reply_raw(self, bytes: impl Into<Vec<u8>>) -> Fault {
-        self.script(Action::ReplyRaw(bytes.into()))
-    }
-
-    /// Does what is asked and sends what `rewrite` makes of the answer: its header and body, without the length, which
-    /// is set anew. It runs on the connection's thread, without a lock.
-    pub fn reply_with(self, rewrite: impl Fn(&Seen, Vec<u8>) -> Vec<u8> + Send + Sync + 'static) -> Fault {
-        self.script(Action::ReplyWith(Arc::new(rewrite)))
-    }
-
-    fn script(self, action: Action) -> Fault {
-        let mut state = self.shared.state.lock();
-        let id = state.faults.next_id;
-        state.faults.next_id += 1;
-        let scripted = Scripted { id, aim: self.aim, action, skip: self.skip, left: self.times, fired: 0 };
-        state.faults.scripted.push(scripted);
-        Fault { shared: Arc::clone(self.shared), id }
-    }
-}
-
-/// A scripted fault. It stays in force when this handle is dropped.
-#[derive(Debug)]
-pub struct Fault {
-    shared: Arc<Shared>,
-    id: u64,
-}
-
-impl Fault {
-    /// How often it has fired.
-    pub fn fired(&self) -> u64 {
-        self.shared.state.lock().faults.find(self.id).map_or(0, |fault| fault.fired)
-    }
-
-    /// Waits until it has fired so often, at most `timeout`: whether it has. Only a request that it is for ends the wait
-    /// early.
-    pub fn wait(&self, times: u64, timeout: Duration) -> bool {
-        let id = self.id;
-        self.shared.wait(timeout, |state| state.faults.find(id).is_some_and(|fault| fault.fired >= times))
-    }
-
-    /// Takes it back, however often it has fired.
-    pub fn remove(self) {
-        self.shared.state.lock().faults.scripted.retain(|fault| fault.id != self.id);
+    pub(super) fn remove(&mut self, id: u64) {
+        self.scripted.retain(|fault| fault.id != id);
     }
 }

@@ -47,6 +47,7 @@ mod profile;
 mod requests;
 #[cfg(test)]
 mod scenarios;
+mod script;
 mod seen;
 mod sequence;
 mod server;
@@ -70,9 +71,9 @@ pub use crate::kafka::wire::{ApiKey, ErrorCode};
 pub use batch::{FakeBatch, FakeRecord, StoredRecord};
 pub use builder::FakeKafkaBuilder;
 pub use error::FakeError;
-pub use faults::{Fault, FaultBuilder};
 pub use groups::Committed;
 pub use profile::{Profile, UnknownProfile};
+pub use script::{Fault, FaultBuilder};
 pub use seen::{Named, Seen};
 pub use transaction::Transaction;
 

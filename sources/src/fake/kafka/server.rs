@@ -61,9 +61,9 @@ impl Server {
         Ok(())
     }
 
-    /// Listens on its port again.
-    pub(super) fn listen_again(&self, start: u64) -> io::Result<()> {
-        self.listen(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?, start)
+    /// Takes its port again; the listener is for [`listen`](Self::listen).
+    pub(super) fn bind_again(&self) -> io::Result<TcpListener> {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
     }
 
     pub(super) fn is_listening(&self) -> bool {

@@ -234,15 +234,16 @@ impl FakeKafka {
         if server.is_listening() {
             return Ok(());
         }
+        let listener = server.bind_again().map_err(FakeError::Listen)?;
         let start = self.shared.change(|state| {
             let found = state.brokers.iter_mut().find(|found| found.id == broker)?;
             found.running = true;
             found.starts += 1;
-            Some(found.starts)
+            let start = found.starts;
+            state.elect_leaders();
+            Some(start)
         });
-        server.listen_again(start.unwrap_or_default()).map_err(FakeError::Listen)?;
-        self.shared.change(State::elect_leaders);
-        Ok(())
+        server.listen(listener, start.unwrap_or_default()).map_err(FakeError::Listen)
     }
 
     /// Closes all connections of a broker, which goes on to accept new ones.

@@ -11,7 +11,7 @@ use crate::fake::kafka::codec::down_convert;
 use crate::fake::kafka::log::Read;
 use crate::fake::kafka::seen::Named;
 use crate::fake::kafka::slices::{Reply, Slice};
-use crate::fake::kafka::topic::Partition;
+use crate::fake::kafka::topic::{Aborted, Partition};
 use crate::fake::kafka::{ErrorCode, slices};
 use crate::kafka::wire::Writer;
 use crate::kafka::wire::messages::{
@@ -98,7 +98,7 @@ fn partition(
     left: usize,
     whole_first: bool,
 ) -> (PartitionData<'static>, Read) {
-    let mut answer =
+    let answer =
         PartitionData { partition_index: asked.partition, high_watermark: -1, ..PartitionData::default() };
     let preferred = preferred_replica(context, state, request, topic, asked.partition);
     let found = context
@@ -107,32 +107,34 @@ fn partition(
         .and_then(|found| check(found, asked).map(|()| found));
     let found = match found {
         Ok(found) => found,
-        Err(code) => {
-            answer.error_code = code;
-            return (answer, Read::default());
-        }
+        Err(error_code) => return (PartitionData { error_code, ..answer }, Read::default()),
     };
-    let committed = request.isolation_level == 1;
-    answer.high_watermark = found.log.end_offset();
-    answer.last_stable_offset = found.last_stable_offset();
-    answer.log_start_offset = found.log.start_offset();
-    if let Some(preferred) = preferred {
-        answer.preferred_read_replica = preferred;
+    let mut answer = PartitionData {
+        high_watermark: found.log.end_offset(),
+        last_stable_offset: found.last_stable_offset(),
+        log_start_offset: found.log.start_offset(),
+        preferred_read_replica: preferred.unwrap_or(-1),
+        ..answer
+    };
+    if preferred.is_some() {
         return (answer, Read::default());
     }
-    let upper = if committed { answer.last_stable_offset } else { answer.high_watermark };
+    let mut upper = answer.high_watermark;
+    if request.isolation_level == 1 {
+        upper = answer.last_stable_offset;
+        answer.aborted_transactions = Some(aborted(found, asked.fetch_offset, upper));
+    }
     let limit = left.min(usize::try_from(asked.partition_max_bytes).unwrap_or(0));
-    let mut read = found.log.read(asked.fetch_offset, upper, limit, whole_first);
-    if context.version >= 3 && read.first_is_cut {
-        read = Read::default();
-    }
-    if committed {
-        let aborted = found.aborted_between(asked.fetch_offset, upper);
-        let aborted = aborted
-            .map(|one| AbortedTransaction { producer_id: one.producer_id, first_offset: one.first_offset });
-        answer.aborted_transactions = Some(aborted.collect());
-    }
-    (answer, read)
+    let read = found.log.read(asked.fetch_offset, upper, limit, whole_first);
+    // A client of these versions can ask for more, so that a part of a batch is of no use to it.
+    if context.version >= 3 && read.first_is_cut { (answer, Read::default()) } else { (answer, read) }
+}
+
+fn aborted(found: &Partition, from: i64, upper: i64) -> Vec<AbortedTransaction> {
+    let aborted = found.aborted_between(from, upper);
+    let told =
+        |one: &Aborted| AbortedTransaction { producer_id: one.producer_id, first_offset: one.first_offset };
+    aborted.map(told).collect()
 }
 
 /// The partition, if this broker leads it or may serve it as a follower, which consumers can ask for from version 11 on.
