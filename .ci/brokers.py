@@ -6,6 +6,7 @@ librdkafka's admin client for the others.
 """
 
 import json
+import logging
 import re
 import socket
 import struct
@@ -26,8 +27,8 @@ class Cluster:
     def __init__(self, run, name):
         self.name, self.folder = name, run / name
         self.release = tuple(int(part) for part in re.match(r"[\d.]+", name)[0].split("."))
-        servers = (self.folder / "servers").read_text().strip().split(",")
-        self.servers = {n: server for n, server in enumerate(servers, 1)}
+        servers = self.folder / "servers"
+        self.servers = dict(enumerate(servers.read_text().strip().split(","), 1)) if servers.exists() else {}
         self.zookeeper = run / "zookeeper" / "servers"
 
     def pid(self, n):
@@ -40,13 +41,14 @@ class Cluster:
     def admin(self):
         from confluent_kafka.admin import AdminClient
 
-        return AdminClient({"bootstrap.servers": ",".join(self.running().values()), "log_level": 3})
+        return AdminClient({"bootstrap.servers": ",".join(self.running().values()), "log_level": 2})
 
     @contextmanager
     def nodes(self, chroot=True):
         """A session with ZooKeeper that sees the cluster's own nodes."""
         from kazoo.client import KazooClient
 
+        logging.getLogger("kazoo").setLevel(logging.CRITICAL)
         client = KazooClient(self.zookeeper.read_text().strip() + (f"/{self.name}" if chroot else ""))
         client.start(timeout=20)
         try:
@@ -162,18 +164,17 @@ def wait_broker(run, folder):
     """Until it tells of every running broker, and of a leader for each partition that can have one."""
     name, n = folder.rsplit("/", 1)
     cluster = Cluster(run, name)
-    launched_ms = (run / folder / "pid").stat().st_mtime * 1000
 
-    def registered_without_topics():
-        with cluster.nodes() as nodes:
-            node = nodes.exists(f"/brokers/ids/{n}")
-            topics = nodes.get_children("/brokers/topics") if nodes.exists("/brokers/topics") else []
-            return nodes.exists("/controller") and node and node.ctime >= launched_ms and not topics
+    def controlled():
+        """Whether a controller took it on. Earlier, a topic might get no leader for ever; there are log lines only."""
+        logs = "".join((cluster.folder / str(id) / "log").read_text().rpartition("\n== ")[2] for id in cluster.servers)
+        return re.search(rf"to-broker-{n}-send-thread\], Starting", logs) and "to serve as the new controller" in logs
 
     def serves():
         seen, running = metadata(cluster.servers[int(n)]), cluster.running().keys()
-        if seen and not seen[0] and cluster.release < (0, 9):  # it tells of no broker before there is a topic
-            return registered_without_topics()
+        if seen and not seen[1] and cluster.release < (0, 9):  # it tells of no broker before there is a topic
+            with cluster.nodes() as nodes:
+                return controlled() and not nodes.get_children("/brokers/topics")
         partitions = [p for topic in seen[1].values() for p in topic.values()] if seen else []
         led = all(error == 0 for error, _, replicas, _ in partitions if running & set(replicas))
         return seen and seen[0] >= running and led
@@ -183,12 +184,9 @@ def wait_broker(run, folder):
 
 def forget(run, name):
     """What an earlier cluster of this name wrote to ZooKeeper."""
-    from kazoo.client import KazooClient
-
-    nodes = KazooClient((run / "zookeeper" / "servers").read_text().strip())
-    nodes.start(timeout=20)
-    nodes.delete(f"/{name}", recursive=True) if nodes.exists(f"/{name}") else None
-    nodes.stop()
+    with Cluster(run, name).nodes(chroot=False) as nodes:
+        if nodes.exists(f"/{name}"):
+            nodes.delete(f"/{name}", recursive=True)
 
 
 def encoded(value):
@@ -201,7 +199,7 @@ def done(futures):
 
 
 def spread(cluster, partitions, replicas):
-    ids = list(cluster.servers)
+    ids = list(cluster.running())
     return [[ids[(p + r) % len(ids)] for r in range(replicas)] for p in partitions]
 
 
