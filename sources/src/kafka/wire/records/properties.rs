@@ -48,7 +48,7 @@ pub(super) fn read(set: &[u8]) -> Result<Vec<(i64, Owned)>, RecordError> {
 }
 
 fn with_headers(records: &[Owned], use_them: impl FnOnce(&[NewRecord<'_>])) {
-    let headers: Vec<Vec<(&str, Option<&[u8]>)>> = records
+    let headers: Vec<Vec<_>> = records
         .iter()
         .map(|record| record.2.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect())
         .collect();
@@ -122,7 +122,8 @@ proptest! {
         let cut = (second_batch.len() as f64 * cut) as usize;
         let set = [&first_batch[..], &second_batch[..cut]].concat();
         let mut walk = BatchWalk::new(&set);
-        prop_assert_eq!(walk.by_ref().map(|span| span.unwrap().range).collect::<Vec<_>>(), [0..first_batch.len()]);
+        let ends: Vec<_> = walk.by_ref().map(|span| span.unwrap().range.end).collect();
+        prop_assert_eq!(ends, [first_batch.len()]);
         match (cut, walk.partial()) {
             (0, None) => {}
             (1..=11, Some(0)) => {}
