@@ -83,7 +83,7 @@ impl Store {
         let mut connection = self.connection.lock().expect("nothing panics while it holds the lock");
         let transaction = connection.transaction()?;
         advance(&transaction, ranges)?;
-        let mut insert = transaction.prepare_cached(
+        let mut insert = transaction.prepare(
             "INSERT INTO counts VALUES (?1, ?2) ON CONFLICT (word) DO UPDATE SET number = number + ?2",
         )?;
         for (word, number) in counts {

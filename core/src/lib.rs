@@ -90,7 +90,7 @@ pub mod text;
 mod thread;
 mod time;
 
-pub use batch::{Batch, BatchContext, Block, Failed, Piece, PieceFeed, Records};
+pub use batch::{Batch, BatchContext, Block, Failed, NextPiece, Piece, PieceFeed, Records};
 pub use block::{BlockDecoder, ByteBlock, FixedRecords, FnDecoder, PartRecord, decode_with};
 pub use builder::StreamingContextBuilder;
 pub use clock::{Clock, ManualClock, Mono, Now, SystemClock, Wall};

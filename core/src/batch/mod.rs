@@ -46,7 +46,7 @@ pub use blocks::Block;
 pub use chunks::Records;
 pub use context::BatchContext;
 pub(crate) use keyed::{Combiner, grouping};
-pub use pieces::{Piece, PieceFeed};
+pub use pieces::{NextPiece, Piece, PieceFeed};
 pub use try_map::Failed;
 
 /// The records of one batch time, in partitions, computed when they are asked for.

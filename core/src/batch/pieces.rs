@@ -23,6 +23,9 @@ pub trait Piece<T>: Send {
     fn read(&mut self, limit: usize, out: &mut Vec<T>) -> Result<bool, SourceError>;
 }
 
+/// A piece, and the number of its partition.
+pub type NextPiece<T> = (usize, Box<dyn Piece<T>>);
+
 /// The pieces of one run of a batch. Several tasks ask at the same time, each for its own partitions.
 pub trait PieceFeed<T>: Send + Sync {
     /// Waits for the next piece of one of `partitions`, and says which one's it is; `None` when all of them are at their
@@ -33,7 +36,7 @@ pub trait PieceFeed<T>: Send + Sync {
     ///
     /// # Errors
     /// When a piece cannot be had. It fails the task.
-    fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<T>>)>, SourceError>;
+    fn next(&self, partitions: &[usize]) -> Result<Option<NextPiece<T>>, SourceError>;
 }
 
 impl BatchContext {
@@ -45,7 +48,7 @@ impl BatchContext {
     ///
     /// ```
     /// use std::sync::Mutex;
-    /// use batchmill::{BatchContext, Piece, PieceFeed, SourceError};
+    /// use batchmill::{BatchContext, NextPiece, Piece, PieceFeed, SourceError};
     ///
     /// struct Numbers(Vec<u32>);
     /// impl Piece<u32> for Numbers {
@@ -58,7 +61,7 @@ impl BatchContext {
     /// /// Two pieces of two numbers for each partition.
     /// struct Feed(Mutex<[u32; 2]>);
     /// impl PieceFeed<u32> for Feed {
-    ///     fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<u32>>)>, SourceError> {
+    ///     fn next(&self, partitions: &[usize]) -> Result<Option<NextPiece<u32>>, SourceError> {
     ///         let mut given = self.0.lock().unwrap();
     ///         let Some(&p) = partitions.iter().find(|p| given[**p] < 4) else { return Ok(None) };
     ///         given[p] += 2;
@@ -204,7 +207,7 @@ mod tests {
     }
 
     impl PieceFeed<u64> for Feed {
-        fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<u64>>)>, SourceError> {
+        fn next(&self, partitions: &[usize]) -> Result<Option<NextPiece<u64>>, SourceError> {
             let mut given = self.given.lock();
             let Some(&p) = partitions.iter().find(|p| given[**p] < self.each) else { return Ok(None) };
             let numbers = given[p]..(given[p] + self.size).min(self.each);

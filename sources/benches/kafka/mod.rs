@@ -1,6 +1,7 @@
 //! What the Kafka benches share: a topic that is read from its beginning to its end, and what that took.
 #![allow(dead_code, reason = "each bench uses its part")]
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use batchmill::{Data, InputHandle, Piece, PieceFeed, SourceError};
+use batchmill::{Data, InputHandle, NextPiece, PieceFeed, SourceError};
 
 use super::decoder::RecordDecoder;
 use super::fetching::Fetching;
@@ -107,7 +107,7 @@ struct Feed<T> {
 }
 
 impl<T: Data> PieceFeed<T> for Feed<T> {
-    fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Box<dyn Piece<T>>)>, SourceError> {
+    fn next(&self, partitions: &[usize]) -> Result<Option<NextPiece<T>>, SourceError> {
         let taken = self.read_ahead.next(&self.cursors, partitions, self.keep);
         let Some((index, taken)) = taken.map_err(|(_, error)| error)? else { return Ok(None) };
         let (decoder, bad_records) = (Arc::clone(&self.decoder), Arc::clone(&self.bad_records));

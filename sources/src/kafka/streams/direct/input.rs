@@ -326,10 +326,8 @@ impl<T: Data> InputDStream<T> for DirectInput<T> {
 
     fn size(&self, plan: &DirectPlan) -> PlanSize {
         // Offsets, for records are not counted before they are read; gaps make it more than there are.
-        let mut size = PlanSize::default();
-        size.records = Some(plan.ranges.ranges.iter().map(OffsetRange::offsets).sum());
-        size.bytes = Some(plan.weights.iter().sum());
-        size
+        let records = plan.ranges.ranges.iter().map(OffsetRange::offsets).sum();
+        PlanSize { records: Some(records), bytes: Some(plan.weights.iter().sum()) }
     }
 
     fn completed(&mut self, time: BatchTime, plan: &DirectPlan, outcome: Outcome) -> Result<(), SourceError> {
