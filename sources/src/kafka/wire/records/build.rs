@@ -13,10 +13,13 @@ pub struct NewRecord<'a> {
     /// Its value; `None` is null.
     pub value: Option<&'a [u8]>,
     /// Its headers, in order.
-    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+    pub headers: &'a [NewHeader<'a>],
     /// Its time in milliseconds since the epoch; -1 for none.
     pub timestamp: i64,
 }
+
+/// A header to be written: its key, and its value, of which `None` is null.
+pub type NewHeader<'a> = (&'a str, Option<&'a [u8]>);
 
 /// What a batch says of itself beside its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +57,12 @@ impl Default for BatchFlags {
     }
 }
 
-/// Gathers records for a batch of magic 2.
+/// Gathers records for a batch of magic 2. They are laid out behind the place of the batch's header, so that a batch that is
+/// not compressed is never copied.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    records: Writer,
+    /// Room for the header, then the records.
+    batch: Writer,
     count: u32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -73,8 +78,15 @@ impl Default for BatchBuilder {
 impl BatchBuilder {
     /// Nothing yet.
     pub fn new() -> Self {
+        Self::with_buffer(Vec::new())
+    }
+
+    /// Nothing yet, in memory that was used before. What is in it is forgotten.
+    pub fn with_buffer(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.resize(BATCH_HEADER, 0);
         Self {
-            records: Writer::new(),
+            batch: Writer::append_to(buffer),
             count: 0,
             base_timestamp: -1,
             max_timestamp: -1,
@@ -89,24 +101,46 @@ impl BatchBuilder {
 
     /// Adds a record with this offset, counted from the first; it is above those before it. Compacted logs have gaps.
     pub fn push_at(&mut self, offset_delta: i32, record: &NewRecord<'_>) {
+        let body = self.body_size(offset_delta, record, &[]);
+        self.write(offset_delta, record, &[], body);
+    }
+
+    /// Adds a record, with more headers behind its own, unless the batch would then have more than `limit` bytes before it
+    /// is compressed. A batch without records takes any. Whether it was added.
+    pub fn push_within(&mut self, limit: usize, record: &NewRecord<'_>, more: &[NewHeader<'_>]) -> bool {
+        let offset_delta = self.last_offset_delta + 1;
+        let body = self.body_size(offset_delta, record, more);
+        if self.count > 0 && self.batch.len() + varint_size(body as i64) + body > limit {
+            return false;
+        }
+        self.write(offset_delta, record, more, body);
+        true
+    }
+
+    /// How many bytes a record adds, without its length.
+    fn body_size(&self, offset_delta: i32, record: &NewRecord<'_>, more: &[NewHeader<'_>]) -> usize {
+        let base = if self.count == 0 { record.timestamp } else { self.base_timestamp };
+        body_size(record.timestamp.wrapping_sub(base), offset_delta, record, more)
+    }
+
+    fn write(&mut self, offset_delta: i32, record: &NewRecord<'_>, more: &[NewHeader<'_>], body: usize) {
         if self.count == 0 {
             self.base_timestamp = record.timestamp;
         }
         self.max_timestamp = self.max_timestamp.max(record.timestamp);
         self.last_offset_delta = offset_delta;
         self.count += 1;
-        let timestamp_delta = record.timestamp.wrapping_sub(self.base_timestamp);
-        self.records
-            .varint(i32::try_from(record_size(timestamp_delta, offset_delta, record)).unwrap_or(i32::MAX));
-        self.records.i8(0);
-        self.records.varlong(timestamp_delta);
-        self.records.varint(offset_delta);
-        nullable(&mut self.records, record.key);
-        nullable(&mut self.records, record.value);
-        self.records.varint(record.headers.len() as i32);
-        for (key, value) in record.headers {
-            nullable(&mut self.records, Some(key.as_bytes()));
-            nullable(&mut self.records, *value);
+        let out = &mut self.batch;
+        out.varint(i32::try_from(body).unwrap_or(i32::MAX));
+        out.i8(0);
+        out.varlong(record.timestamp.wrapping_sub(self.base_timestamp));
+        out.varint(offset_delta);
+        nullable(out, record.key);
+        nullable(out, record.value);
+        out.varint((record.headers.len() + more.len()) as i32);
+        for (key, value) in record.headers.iter().chain(more) {
+            nullable(out, Some(key.as_bytes()));
+            nullable(out, *value);
         }
     }
 
@@ -127,53 +161,86 @@ impl BatchBuilder {
 
     /// How many bytes the batch has before it is compressed.
     pub fn bytes(&self) -> usize {
-        BATCH_HEADER + self.records.len()
+        self.batch.len()
     }
 
     /// The batch.
     pub fn build(&self, codec: Codec, flags: &BatchFlags) -> Vec<u8> {
-        let compressed;
-        let records = match codec {
-            Codec::None => self.records.as_slice(),
-            codec => {
-                compressed = compress(codec, self.records.as_slice());
-                &compressed
-            }
-        };
+        let records = &self.batch.as_slice()[BATCH_HEADER..];
+        let mut batch = Vec::with_capacity(BATCH_HEADER + records.len());
+        batch.resize(BATCH_HEADER, 0);
+        match codec {
+            Codec::None => batch.extend_from_slice(records),
+            codec => batch.extend_from_slice(&compress(codec, records)),
+        }
+        self.fill_header(&mut batch, codec, flags);
+        batch
+    }
+
+    /// The batch, not compressed, in the memory of this.
+    pub fn into_batch(mut self, flags: &BatchFlags) -> Vec<u8> {
+        let batch = std::mem::take(&mut self.batch);
+        let mut batch = batch.into_bytes().expect("lengths of records are written as they fit");
+        self.fill_header(&mut batch, Codec::None, flags);
+        batch
+    }
+
+    fn fill_header(&self, batch: &mut [u8], codec: Codec, flags: &BatchFlags) {
         let mut attributes = codec.attributes();
         for (set, bit) in [(flags.log_append_time, 8), (flags.transactional, 16), (flags.control, 32)] {
             attributes |= if set { bit } else { 0 };
         }
-        let mut batch = Writer::append_to(Vec::with_capacity(BATCH_HEADER + records.len()));
-        batch.i64(flags.base_offset);
-        batch.i32((BATCH_HEADER - BEFORE_LENGTH + records.len()) as i32);
-        batch.i32(flags.leader_epoch);
-        batch.i8(2);
-        batch.u32(0);
-        batch.i16(attributes);
-        batch.i32(self.last_offset_delta.max(0));
-        batch.i64(self.base_timestamp);
-        batch.i64(self.max_timestamp);
-        batch.i64(flags.producer_id);
-        batch.i16(flags.producer_epoch);
-        batch.i32(flags.base_sequence);
-        batch.u32(self.count);
-        batch.raw(records);
-        let mut batch = batch.into_bytes().expect("a header has no length that could be too long");
-        let crc = crc32c::crc32c(&batch[21..]);
-        batch[17..21].copy_from_slice(&crc.to_be_bytes());
-        batch
+        let length = (batch.len() - BEFORE_LENGTH) as i32;
+        let mut header = Writer::append_to(Vec::with_capacity(BATCH_HEADER));
+        header.i64(flags.base_offset);
+        header.i32(length);
+        header.i32(flags.leader_epoch);
+        header.i8(2);
+        header.u32(0);
+        header.i16(attributes);
+        header.i32(self.last_offset_delta.max(0));
+        header.i64(self.base_timestamp);
+        header.i64(self.max_timestamp);
+        header.i64(flags.producer_id);
+        header.i16(flags.producer_epoch);
+        header.i32(flags.base_sequence);
+        header.u32(self.count);
+        batch[..BATCH_HEADER].copy_from_slice(header.as_slice());
+        write_crc(batch);
     }
 }
 
-fn record_size(timestamp_delta: i64, offset_delta: i32, record: &NewRecord<'_>) -> usize {
+/// Writes another producer and sequence number into a batch of magic 2.
+///
+/// # Panics
+/// When it is shorter than the header of one.
+pub fn number_batch(batch: &mut [u8], producer_id: i64, producer_epoch: i16, base_sequence: i32) {
+    batch[43..51].copy_from_slice(&producer_id.to_be_bytes());
+    batch[51..53].copy_from_slice(&producer_epoch.to_be_bytes());
+    batch[53..57].copy_from_slice(&base_sequence.to_be_bytes());
+    write_crc(batch);
+}
+
+/// The checksum is of all that follows it.
+fn write_crc(batch: &mut [u8]) {
+    let crc = crc32c::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+}
+
+fn body_size(
+    timestamp_delta: i64,
+    offset_delta: i32,
+    record: &NewRecord<'_>,
+    more: &[NewHeader<'_>],
+) -> usize {
     let part = |bytes: Option<&[u8]>| bytes.map_or(1, |bytes| varint_size(bytes.len() as i64) + bytes.len());
-    let headers = record.headers.iter().map(|(key, value)| part(Some(key.as_bytes())) + part(*value));
+    let headers =
+        record.headers.iter().chain(more).map(|(key, value)| part(Some(key.as_bytes())) + part(*value));
     1 + varint_size(timestamp_delta)
         + varint_size(offset_delta.into())
         + part(record.key)
         + part(record.value)
-        + varint_size(record.headers.len() as i64)
+        + varint_size((record.headers.len() + more.len()) as i64)
         + headers.sum::<usize>()
 }
 

@@ -20,7 +20,7 @@ mod walk;
 
 pub use self::aborted::AbortedFilter;
 pub use self::batch::{ControlKind, control_kind};
-pub use self::build::{BatchBuilder, BatchFlags, NewRecord, message_set};
+pub use self::build::{BatchBuilder, BatchFlags, NewHeader, NewRecord, message_set, number_batch};
 pub use self::error::RecordError;
 pub use self::open::{OpenBatch, Payload, RawRecord, RawRecords, Span, open, open_into};
 pub use self::walk::{BatchSpan, BatchWalk};
