@@ -3,6 +3,6 @@
 #[cfg(feature = "file")]
 pub use crate::file::FileStreams;
 #[cfg(feature = "kafka")]
-pub use crate::kafka::OffsetRanges;
+pub use crate::kafka::{KafkaBatchSink, KafkaSink, OffsetRanges};
 #[cfg(feature = "socket")]
 pub use crate::socket::SocketStreams;

@@ -235,6 +235,51 @@ pub enum KafkaError {
         /// Who.
         owner: String,
     },
+    /// A record is larger than a producer may send.
+    RecordOverLimit {
+        /// The topic it is for.
+        topic: Arc<str>,
+        /// About how many bytes it has.
+        size: usize,
+        /// The largest allowed, in bytes.
+        limit: usize,
+    },
+    /// A producer's buffer stayed full of records that no broker has acknowledged.
+    BufferFull {
+        /// The topic of the record that found no room.
+        topic: Arc<str>,
+        /// The size of the buffer in bytes.
+        limit: usize,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// Records were not acknowledged within the delivery timeout. If they were sent at all, they may have been appended.
+    NotDelivered {
+        /// Where they should go.
+        partition: TopicPartition,
+        /// How many of them were in one batch.
+        records: u32,
+        /// How long they were tried for.
+        after: Duration,
+        /// What the last attempt came to, if there was one.
+        cause: Option<Arc<KafkaError>>,
+    },
+    /// Records that an idempotent producer has sent may have been appended or not: the broker has lost track of the producer.
+    InDoubt {
+        /// Where they should go.
+        partition: TopicPartition,
+        /// How many of them were in one batch.
+        records: u32,
+        /// What the broker has answered.
+        cause: Arc<KafkaError>,
+    },
+    /// Not all records of a producer were acknowledged in time. They are still tried.
+    NotFlushed {
+        /// How many batches of records are left.
+        batches: usize,
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// The system gave no thread.
     Thread {
         /// What it said.
@@ -280,7 +325,9 @@ impl Error for KafkaError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::NoBroker { cause, .. } | Self::UnreachableAdvertised { cause, .. } => Some(&**cause),
-            Self::NoLeader { cause: Some(cause), .. } => Some(&**cause),
+            Self::NoLeader { cause: Some(cause), .. }
+            | Self::NotDelivered { cause: Some(cause), .. }
+            | Self::InDoubt { cause, .. } => Some(&**cause),
             Self::Resolve { cause, .. } | Self::Connect { cause, .. } | Self::Io { cause, .. } => {
                 Some(&**cause)
             }

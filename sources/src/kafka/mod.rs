@@ -1,7 +1,7 @@
 //! Topics of a Kafka cluster as streams, for brokers from 0.8.2 on.
 //!
 //! The modules stand in the order in which a record comes in: `wire` (bytes, no I/O), `client` (connections to the
-//! brokers of a cluster), `streams` (what a batch reads).
+//! brokers of a cluster), `streams` (what a batch reads); `sink` is the way out.
 
 #[allow(dead_code, reason = "groups, which come next, call the rest")]
 mod client;
@@ -10,6 +10,7 @@ mod error;
 mod offset_range;
 mod params;
 mod record;
+mod sink;
 mod streams;
 mod topic_partition;
 #[doc(hidden)]
@@ -21,6 +22,10 @@ pub use error::KafkaError;
 pub use offset_range::{OffsetRange, OffsetRanges};
 pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};
 pub use record::{Header, Headers, KafkaRecord, RecordRef};
+pub use sink::{
+    Acks, Compression, Idempotence, KafkaBatchSink, KafkaSink, KafkaSinkError, KafkaSinkOptions, Producer,
+    ProducerParams, ProducerRecord, RecordData,
+};
 pub use streams::{
     ConsumerStrategy, DirectStream, OffsetCommitter, RangeProgress, RangeRequest, RecordDecoder, RecordRefs,
     create_direct_stream, create_direct_stream_with, decode_records, read_range, text_values,

@@ -4,7 +4,7 @@
 //! Settings have typed setters. Those that Spark, the Java client and librdkafka know by name are also understood under
 //! that name, so that a configuration can be taken over as it is: see [`KafkaParams::set`].
 
-mod names;
+pub(super) mod names;
 
 use std::fmt;
 use std::time::Duration;

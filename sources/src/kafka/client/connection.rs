@@ -13,7 +13,7 @@ use super::dialer::Conn;
 use super::versions::Versions;
 use super::way_out::{Led, WayOut};
 use crate::kafka::KafkaError;
-use crate::kafka::wire::frame::{self, FrameError, LENGTH_BYTES};
+use crate::kafka::wire::frame::{self, FrameError, LENGTH_BYTES, RequestHeader};
 use crate::kafka::wire::messages::{Message, Request};
 use crate::kafka::wire::{ApiKey, Reader, WireError};
 
@@ -143,6 +143,51 @@ impl Connection {
         answer
     }
 
+    /// Notes a request that is laid out and written by the caller. Several may be under way; their answers come in the
+    /// order of the requests.
+    pub(crate) fn note(&mut self, api: ApiKey, version: i16, deadline: Deadline) -> Asked {
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).unwrap_or(1);
+        Asked { api, version, id, sent: now(), deadline }
+    }
+
+    /// What stands before the body of a request that was noted.
+    pub(crate) fn header(&self, asked: &Asked) -> RequestHeader {
+        RequestHeader {
+            key: asked.api,
+            version: asked.version,
+            correlation_id: asked.id,
+            client_id: Some(self.client_id.to_string()),
+        }
+    }
+
+    /// Writes a part of a request that was noted.
+    pub(crate) fn write(&mut self, asked: &Asked, bytes: &[u8]) -> Result<(), KafkaError> {
+        self.conn.write_all(bytes, asked.deadline).map_err(|error| self.broken(asked, error))
+    }
+
+    /// Waits for bytes of answers until `until`, of which the first is that to `asked`: how many were put into `room`; 0 if
+    /// none came by then.
+    pub(crate) fn poll(
+        &mut self,
+        asked: &Asked,
+        room: &mut [u8],
+        until: Deadline,
+    ) -> Result<usize, KafkaError> {
+        match self.conn.read(room, until.min(asked.deadline)) {
+            Ok(0) => Err(self.closed(asked)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && !asked.deadline.is_over() => Ok(0),
+            read => read.map_err(|error| self.broken(asked, error)),
+        }
+    }
+
+    /// How many bytes the answer has of which `word` are the first four.
+    pub(crate) fn answer_length(&self, asked: &Asked, word: [u8; LENGTH_BYTES]) -> Result<usize, KafkaError> {
+        let limit =
+            if self.has_answered { self.limits.later } else { self.limits.first.min(self.limits.later) };
+        frame::frame_length(word, limit).map_err(|error| self.no_length(asked, word, limit, error))
+    }
+
     /// Sends a request. Its answer has to be received before the next is sent.
     pub(crate) fn send<'a, Q: Request<'a>>(
         &mut self,
@@ -163,9 +208,7 @@ impl Connection {
     pub(crate) fn receive_length(&mut self, asked: &Asked) -> Result<usize, KafkaError> {
         let mut word = [0; LENGTH_BYTES];
         self.receive(asked, &mut word)?;
-        let limit =
-            if self.has_answered { self.limits.later } else { self.limits.first.min(self.limits.later) };
-        frame::frame_length(word, limit).map_err(|error| self.no_length(asked, word, limit, error))
+        self.answer_length(asked, word)
     }
 
     /// Receives bytes until `room` is full.

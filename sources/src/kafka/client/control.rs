@@ -15,8 +15,8 @@ use super::negotiation;
 use super::way_out::WayOut;
 use crate::kafka::KafkaError;
 use crate::kafka::wire::messages::{
-    FindCoordinatorResponse, ListOffsetsResponse, Message, MetadataResponse, OffsetCommitResponse,
-    OffsetFetchResponse, OffsetForLeaderEpochResponse, Request,
+    FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsResponse, Message, MetadataResponse,
+    OffsetCommitResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse, Request,
 };
 
 /// What a connection is for.
@@ -205,7 +205,7 @@ macro_rules! throttled {
 }
 
 throttled! {
-    FindCoordinatorResponse ListOffsetsResponse MetadataResponse OffsetCommitResponse OffsetFetchResponse
+    FindCoordinatorResponse InitProducerIdResponse ListOffsetsResponse MetadataResponse OffsetCommitResponse OffsetFetchResponse
     OffsetForLeaderEpochResponse
 }
 

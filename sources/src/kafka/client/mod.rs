@@ -2,9 +2,9 @@
 
 pub(crate) mod address;
 pub(crate) mod backoff;
-mod cluster;
-mod connection;
-mod control;
+pub(crate) mod cluster;
+pub(crate) mod connection;
+pub(crate) mod control;
 pub(crate) mod deadline;
 pub(crate) mod dialer;
 pub(crate) mod fetch;
@@ -12,14 +12,14 @@ mod groups;
 mod leader_epochs;
 mod metadata;
 pub(crate) mod native;
-mod negotiation;
+pub(crate) mod negotiation;
 mod offsets;
 mod probe;
 pub(crate) mod settings;
 mod topics;
 pub(crate) mod transport;
 mod versions;
-mod way_out;
+pub(crate) mod way_out;
 
 #[cfg(test)]
 mod tests;

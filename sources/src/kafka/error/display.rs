@@ -22,6 +22,11 @@ impl fmt::Display for KafkaError {
             | Self::ResponseTooLarge { .. }
             | Self::UnsupportedVersion { .. }
             | Self::Broker { .. } => self.fmt_asking(f),
+            Self::RecordOverLimit { .. }
+            | Self::BufferFull { .. }
+            | Self::NotDelivered { .. }
+            | Self::InDoubt { .. }
+            | Self::NotFlushed { .. } => self.fmt_sending(f),
             _ => self.fmt_records(f),
         }
     }
@@ -97,6 +102,31 @@ impl KafkaError {
         }
     }
 
+    /// Records could not be written.
+    fn fmt_sending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RecordOverLimit { topic, size, limit } => {
+                write!(f, "a record for {topic:?} has about {size} bytes, more than the {limit} allowed")
+            }
+            Self::BufferFull { topic, limit, after } => write!(
+                f,
+                "no room for a record for {topic:?} within {after:?}: all {limit} bytes of the buffer hold records that \
+                 are not acknowledged"
+            ),
+            Self::NotDelivered { partition, records, after, cause } => {
+                write!(f, "{records} records for {partition} were not acknowledged within {after:?}")?;
+                cause.iter().try_for_each(|cause| write!(f, "; the last attempt: {cause}"))
+            }
+            Self::InDoubt { partition, records, cause } => {
+                write!(f, "{records} records for {partition} may have been appended or not: {cause}")
+            }
+            Self::NotFlushed { batches, after } => {
+                write!(f, "{batches} batches of records were not acknowledged within {after:?}")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Something is the matter with a topic or its records.
     fn fmt_records(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,7 +169,7 @@ impl KafkaError {
             Self::ForeignGroup { group, owner } => {
                 write!(f, "offsets of the group {group:?} are committed by {owner} too")
             }
-            Self::Thread { cause } => write!(f, "no thread to fetch with: {cause}"),
+            Self::Thread { cause } => write!(f, "no thread for the Kafka client: {cause}"),
             _ => self.fmt_program(f),
         }
     }

@@ -74,7 +74,7 @@ impl KafkaParams {
                 return Err(format!("{name} = {value}: only PLAINTEXT connections are built so far"));
             }
             _ if WITHOUT_MEANING.contains(&name) => self.unused.push(name.to_owned()),
-            _ => return Err(unknown(name)),
+            _ => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING])),
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ const KNOWN: &[&str] = &[
     "topic.metadata.refresh.interval.ms",
 ];
 
-fn is_security(name: &str) -> bool {
+pub(in crate::kafka) fn is_security(name: &str) -> bool {
     ["security.", "ssl.", "sasl."].iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -167,30 +167,31 @@ fn auto_commit(name: &str, value: &str) -> Result<(), String> {
     }
 }
 
-fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, String> {
+pub(in crate::kafka) fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, String> {
     value.parse().map_err(|_| format!("{name} = {value}: not a number that fits"))
 }
 
-fn bytes(name: &str, value: &str) -> Result<usize, String> {
+pub(in crate::kafka) fn bytes(name: &str, value: &str) -> Result<usize, String> {
     match number::<i32>(name, value)? {
         0 => Err(format!("{name} = 0: nothing could be read")),
         n => usize::try_from(n).map_err(|_| format!("{name} = {value}: not a size")),
     }
 }
 
-fn millis(name: &str, value: &str) -> Result<Duration, String> {
+pub(in crate::kafka) fn millis(name: &str, value: &str) -> Result<Duration, String> {
     number::<u32>(name, value).map(|ms| Duration::from_millis(ms.into()))
 }
 
-fn positive_millis(name: &str, value: &str) -> Result<Duration, String> {
+pub(in crate::kafka) fn positive_millis(name: &str, value: &str) -> Result<Duration, String> {
     match millis(name, value)? {
         Duration::ZERO => Err(format!("{name} = 0: not a time")),
         time => Ok(time),
     }
 }
 
-fn unknown(name: &str) -> String {
-    let names = KNOWN.iter().chain(WITHOUT_MEANING);
+/// What is said of a name that is none of these.
+pub(in crate::kafka) fn unknown(name: &str, known: &[&[&'static str]]) -> String {
+    let names = known.iter().copied().flatten();
     let nearest = names.map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
     match nearest {
         Some((distance, known)) if distance <= name.len() / 3 => {

@@ -42,6 +42,17 @@ impl Writer {
         self.bytes.is_empty()
     }
 
+    /// How many bytes there can be before memory is asked for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Gets memory for so many bytes in all, at least.
+    pub fn grow_to(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes.saturating_sub(self.bytes.len()));
+    }
+
     /// What was written so far.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {

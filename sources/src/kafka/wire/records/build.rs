@@ -94,6 +94,21 @@ impl BatchBuilder {
         }
     }
 
+    /// How many bytes the batch can have in the memory it holds.
+    pub fn capacity(&self) -> usize {
+        self.batch.capacity()
+    }
+
+    /// Gets memory for a batch of so many bytes, at least.
+    pub fn grow_to(&mut self, bytes: usize) {
+        self.batch.grow_to(bytes);
+    }
+
+    /// The memory, without what is in it.
+    pub fn into_buffer(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.batch).into_bytes().unwrap_or_default()
+    }
+
     /// Adds a record, whose offset follows that of the last.
     pub fn push(&mut self, record: &NewRecord<'_>) {
         self.push_at(self.last_offset_delta + 1, record);

@@ -1,0 +1,520 @@
+//! [`Partition`]: a partition's batches, in order. Records are added on the threads of those who send; batches are taken, and
+//! put back or ended, on the thread of the broker that leads it. A short lock lies between them.
+//!
+//! Order is kept so: batches leave in the order of their records; one that is put back holds up the others until all that
+//! are under way have come back. Batches that have a number keep it, so that a broker drops what it has already.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use batchmill::Mono;
+use parking_lot::Mutex;
+
+use super::batch::{Batch, FIRST_BYTES, Number, OpenBatch, ProducerId, following};
+use super::group::Group;
+use super::inbox::Inbox;
+use super::memory::{Before, Memory};
+use super::settings::Settings;
+use super::topic::Topic;
+use crate::kafka::client::backoff::{Backoff, BackoffRange};
+use crate::kafka::client::deadline::now;
+use crate::kafka::wire::records::{NewHeader, NewRecord};
+use crate::kafka::{KafkaError, TopicPartition};
+
+/// What a batch needs beside its records, in bytes.
+pub(super) const BATCH_ROOM: usize = 64;
+
+/// A partition that is written.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) name: TopicPartition,
+    /// Its place among all that the producer writes.
+    pub(super) index: usize,
+    topic: Weak<Topic>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    open: Option<OpenBatch>,
+    /// Sealed ones, the oldest first.
+    queue: VecDeque<Batch>,
+    /// How many records were sealed so far.
+    sealed: u64,
+    /// Batches under way, and to whom.
+    in_flight: usize,
+    in_flight_to: i32,
+    /// Something was put back: nothing leaves before all that is under way has come back.
+    recovering: bool,
+    /// Nothing leaves before this.
+    hold: Option<Mono>,
+    backoff: Backoff,
+    /// Where the thread of its leader looks for work; none without a leader.
+    home: Option<Arc<Inbox>>,
+    /// That thread knows that there is something to do, or where there is none, the supervisor.
+    is_noted: bool,
+    /// By whom the next batch is numbered, and its number.
+    id: Option<ProducerId>,
+    sequence: i32,
+    /// Ids up to this generation are of no use any more.
+    spent: u64,
+    /// What the last attempt came to.
+    trouble: Option<KafkaError>,
+    is_closed: bool,
+}
+
+/// What a record comes with.
+pub(super) struct Adding<'a> {
+    pub(super) record: NewRecord<'a>,
+    /// More headers than its own.
+    pub(super) more: &'a [NewHeader<'a>],
+    /// How many bytes it has at most.
+    pub(super) room: usize,
+    pub(super) group: &'a Arc<Group>,
+    pub(super) memory: &'a Memory,
+    /// The size of a full batch.
+    pub(super) limit: usize,
+    pub(super) max_records: u32,
+}
+
+/// What came of adding a record.
+#[derive(Debug)]
+pub(super) enum Added {
+    /// It is in a batch.
+    Quietly,
+    /// It is, and this thread should look.
+    Tell(Arc<Inbox>),
+    /// It is, and nobody leads the partition.
+    TellSupervisor,
+    /// There is no memory.
+    Full(Before),
+    /// The producer is closed.
+    Closed,
+}
+
+/// On what terms a broker's thread takes a batch.
+#[derive(Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) node: i32,
+    pub(super) now: Mono,
+    /// Batches that are not full do not wait.
+    pub(super) hurry: bool,
+    /// How many bytes the batch may have.
+    pub(super) room: usize,
+    /// Who numbers batches.
+    pub(super) numbers: Numbers,
+    /// Only says whether there is one.
+    pub(super) look_only: bool,
+}
+
+/// Whether batches have numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// They have none.
+    Off,
+    /// From this producer; none while there is no id.
+    On(Option<ProducerId>),
+}
+
+/// What was taken.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// A batch is under way.
+    Batch(Batch),
+    /// There is one, or one that does not fit into this request.
+    Due,
+    /// Nothing before this moment.
+    Later(Option<Mono>),
+    /// It waits for a new id.
+    NeedsId,
+    /// This thread has no more to do with it.
+    Leave,
+}
+
+impl Partition {
+    pub(super) fn new(name: TopicPartition, index: usize, topic: Weak<Topic>, backoff: BackoffRange) -> Self {
+        let state = State {
+            open: None,
+            queue: VecDeque::new(),
+            sealed: 0,
+            in_flight: 0,
+            in_flight_to: -1,
+            recovering: false,
+            hold: None,
+            backoff: Backoff::new(backoff),
+            home: None,
+            is_noted: false,
+            id: None,
+            sequence: 0,
+            spent: 0,
+            trouble: None,
+            is_closed: false,
+        };
+        Self { name, index, topic, state: Mutex::new(state) }
+    }
+
+    /// Records without key go to another partition next.
+    pub(super) fn move_on(&self) {
+        if let Some(topic) = self.topic.upgrade() {
+            topic.move_on(self.name.partition);
+        }
+    }
+
+    /// Adds a record to the open batch, or to a new one if it is full. `sealed` is set if one became full.
+    #[inline]
+    pub(super) fn add(self: &Arc<Self>, adding: &Adding<'_>, sealed: &mut bool) -> Added {
+        let mut state = self.state.lock();
+        let &Adding { ref record, more, room, group, memory, limit, .. } = adding;
+        if let Some(open) = &mut state.open {
+            if open.records() < adding.max_records && open.push(record, more, room, (limit, memory), group) {
+                return Added::Quietly;
+            }
+            *sealed = true;
+            state.seal();
+        }
+        if state.is_closed {
+            return Added::Closed;
+        }
+        let buffer = match memory.take(room + BATCH_ROOM, FIRST_BYTES.min(limit)) {
+            Ok(buffer) => buffer,
+            Err(before) => {
+                // What was sealed has to leave.
+                state.note(self);
+                return Added::Full(before);
+            }
+        };
+        let mut open = OpenBatch::new(buffer, now());
+        open.push(record, more, room, (usize::MAX, memory), group);
+        state.open = Some(open);
+        state.note(self)
+    }
+
+    /// Takes the next batch, if there is one on these terms. What has been tried for too long is put into `failed`.
+    pub(super) fn take(self: &Arc<Self>, terms: &Terms<'_>, failed: &mut Vec<(Batch, KafkaError)>) -> Taken {
+        let mut state = self.state.lock();
+        if state.home.as_ref().is_none_or(|home| home.node() != terms.node) {
+            return Taken::Leave;
+        }
+        self.expire(&mut state, terms.settings, terms.now, failed);
+        if state.open.is_none() && state.queue.is_empty() && state.in_flight == 0 {
+            state.is_noted = false;
+            return Taken::Leave;
+        }
+        let expiry = state.oldest().map(|born| born + terms.settings.delivery_timeout);
+        let blocked = state.in_flight >= terms.settings.in_flight_of_a_partition(terms.numbers)
+            || state.in_flight > 0 && (state.recovering || state.in_flight_to != terms.node);
+        if blocked {
+            return Taken::Later(None);
+        }
+        if let Some(hold) = state.hold.filter(|hold| *hold > terms.now) {
+            return Taken::Later(Some(expiry.map_or(hold, |expiry| expiry.min(hold))));
+        }
+        if state.queue.is_empty() {
+            let Some(open) = &state.open else { return Taken::Later(None) };
+            let due = open.born + terms.settings.linger;
+            if !terms.hurry && due > terms.now {
+                return Taken::Later(Some(due));
+            }
+            if terms.look_only {
+                return Taken::Due;
+            }
+            state.seal();
+        }
+        if terms.look_only {
+            return Taken::Due;
+        }
+        state.take(terms)
+    }
+
+    /// Takes what has been tried for too long. Where nobody leads the partition this is the supervisor's task: when the
+    /// next is due.
+    pub(super) fn expire_homeless(
+        &self,
+        settings: &Settings,
+        now: Mono,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) -> Option<Mono> {
+        let mut state = self.state.lock();
+        if state.home.is_some() {
+            return None;
+        }
+        self.expire(&mut state, settings, now, failed);
+        state.oldest().map(|born| born + settings.delivery_timeout)
+    }
+
+    fn expire(
+        &self,
+        state: &mut State,
+        settings: &Settings,
+        now: Mono,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) {
+        let is_late = |born: Mono| born + settings.delivery_timeout <= now;
+        if !state.oldest().is_some_and(is_late) {
+            return;
+        }
+        if state.open.as_ref().is_some_and(|open| is_late(open.born)) {
+            state.seal();
+        }
+        while state.queue.front().is_some_and(|batch| is_late(batch.born)) {
+            let Some(batch) = state.queue.pop_front() else { break };
+            let error = KafkaError::NotDelivered {
+                partition: self.name.clone(),
+                records: batch.records,
+                after: settings.delivery_timeout,
+                cause: state.trouble.clone().map(Arc::new),
+            };
+            if let Some(number) = batch.number {
+                self.renew(state, number.id, &error, failed);
+            }
+            failed.push((batch, error));
+        }
+    }
+
+    /// A batch that was under way is acknowledged.
+    pub(super) fn acknowledged(&self) {
+        let mut state = self.state.lock();
+        state.came_back();
+        state.backoff.reset();
+        state.hold = None;
+        state.trouble = None;
+    }
+
+    /// A batch that was under way has to be sent again, after a pause if `pauses`. What cannot be is put into `failed`.
+    pub(super) fn put_back(
+        self: &Arc<Self>,
+        batch: Batch,
+        cause: &KafkaError,
+        pauses: bool,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) {
+        let mut state = self.state.lock();
+        state.came_back();
+        state.recovering = true;
+        state.trouble = Some(cause.clone());
+        if pauses && state.hold.is_none_or(|hold| hold <= now()) {
+            state.hold = Some(now() + state.backoff.pause());
+        }
+        self.insert(&mut state, batch, cause, failed);
+    }
+
+    /// The other half of a batch that was under way.
+    pub(super) fn put_half_back(
+        self: &Arc<Self>,
+        half: Batch,
+        cause: &KafkaError,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) {
+        let mut state = self.state.lock();
+        self.insert(&mut state, half, cause, failed);
+    }
+
+    fn insert(
+        self: &Arc<Self>,
+        state: &mut State,
+        mut batch: Batch,
+        cause: &KafkaError,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) {
+        if batch.number.is_some_and(|number| number.id.generation <= state.spent) {
+            if batch.in_doubt {
+                let error = self.in_doubt(&batch, cause);
+                failed.push((batch, error));
+                return;
+            }
+            batch.number = None;
+        }
+        let at = state.queue.partition_point(|other| other.first < batch.first);
+        state.queue.insert(at, batch);
+        // Its leader may be another one than when it left.
+        if !state.is_noted {
+            state.note(self);
+        }
+    }
+
+    /// A batch that was under way has failed for good. If it had a number, others that have one need a new one, and what may
+    /// have been appended under the old one fails too.
+    pub(super) fn failed(&self, batch: Batch, error: KafkaError, failed: &mut Vec<(Batch, KafkaError)>) {
+        let mut state = self.state.lock();
+        state.came_back();
+        if let Some(number) = batch.number {
+            self.renew(&mut state, number.id, &error, failed);
+        }
+        failed.push((batch, error));
+    }
+
+    /// A batch that was under way was not appended, for the broker does not know who numbered it: it gets another number.
+    pub(super) fn forgotten(
+        self: &Arc<Self>,
+        batch: Batch,
+        cause: &KafkaError,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) {
+        let mut state = self.state.lock();
+        state.came_back();
+        if let Some(number) = batch.number {
+            self.renew(&mut state, number.id, cause, failed);
+        }
+        self.insert(&mut state, batch, cause, failed);
+    }
+
+    /// The numbers of this id are of no use any more: there would be a gap.
+    fn renew(
+        &self,
+        state: &mut State,
+        id: ProducerId,
+        cause: &KafkaError,
+        failed: &mut Vec<(Batch, KafkaError)>,
+    ) {
+        if id.generation <= state.spent {
+            return;
+        }
+        state.spent = id.generation;
+        state.id = None;
+        state.recovering = true;
+        for mut batch in std::mem::take(&mut state.queue) {
+            if batch.number.is_some() && batch.in_doubt {
+                let error = self.in_doubt(&batch, cause);
+                failed.push((batch, error));
+                continue;
+            }
+            batch.number = None;
+            state.queue.push_back(batch);
+        }
+    }
+
+    pub(super) fn in_doubt(&self, batch: &Batch, cause: &KafkaError) -> KafkaError {
+        let cause = Arc::new(cause.clone());
+        KafkaError::InDoubt { partition: self.name.clone(), records: batch.records, cause }
+    }
+
+    /// Whether an earlier batch of the partition is not settled, so that the broker could not take this one.
+    pub(super) fn has_earlier(&self, batch: &Batch) -> bool {
+        let state = self.state.lock();
+        batch.number.is_some_and(|number| number.id.generation <= state.spent)
+            || state.queue.front().is_some_and(|other| other.first < batch.first)
+    }
+
+    /// Says who leads the partition now: nobody, or the broker whose thread looks here. Its inbox is returned if it has
+    /// something to do.
+    pub(super) fn set_home(self: &Arc<Self>, home: Option<&Arc<Inbox>>) -> Option<Arc<Inbox>> {
+        let mut state = self.state.lock();
+        let is_same = match (&state.home, home) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same {
+            return None;
+        }
+        state.home = home.cloned();
+        state.is_noted = false;
+        // A new leader need not be waited for.
+        state.hold = None;
+        if !state.has_work() {
+            return None;
+        }
+        match state.note(self) {
+            Added::Tell(inbox) => Some(inbox),
+            _ => None,
+        }
+    }
+
+    /// Whether a broker's thread looks after it.
+    pub(super) fn has_home(&self) -> bool {
+        self.state.lock().home.is_some()
+    }
+
+    /// Whether there are records without a broker's thread to look after them.
+    pub(super) fn is_stranded(&self) -> bool {
+        let state = self.state.lock();
+        state.home.is_none() && state.has_work()
+    }
+
+    /// What the last attempt came to.
+    pub(super) fn has_trouble(&self, error: KafkaError) {
+        self.state.lock().trouble = Some(error);
+    }
+
+    /// The thread that has to know that batches came back, if it is another one than that of `node`.
+    pub(super) fn other_home(&self, node: i32) -> Option<Arc<Inbox>> {
+        self.state.lock().home.clone().filter(|home| home.node() != node)
+    }
+
+    /// All that is not under way. No more records are taken.
+    pub(super) fn close(&self) -> Vec<Batch> {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        state.seal();
+        state.queue.drain(..).collect()
+    }
+}
+
+impl State {
+    /// Makes sure that somebody looks at the partition: whom to tell.
+    fn note(&mut self, partition: &Arc<Partition>) -> Added {
+        let was_noted = std::mem::replace(&mut self.is_noted, true);
+        match &self.home {
+            Some(home) => {
+                if !was_noted {
+                    home.put(partition);
+                }
+                Added::Tell(Arc::clone(home))
+            }
+            None if was_noted => Added::Quietly,
+            None => Added::TellSupervisor,
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.open.is_some() || !self.queue.is_empty()
+    }
+
+    fn seal(&mut self) {
+        if let Some(open) = self.open.take() {
+            let batch = open.seal(self.sealed);
+            self.sealed = batch.next();
+            self.queue.push_back(batch);
+        }
+    }
+
+    /// When the oldest record that is not under way was added.
+    fn oldest(&self) -> Option<Mono> {
+        let open = || self.open.as_ref().map(|open| open.born);
+        self.queue.front().map(|batch| batch.born).or_else(open)
+    }
+
+    fn came_back(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// Takes the first of the queue.
+    fn take(&mut self, terms: &Terms<'_>) -> Taken {
+        let Some(front) = self.queue.front_mut() else { return Taken::Later(None) };
+        if front.bytes() > terms.room {
+            return Taken::Due;
+        }
+        match terms.numbers {
+            Numbers::Off => front.number = None,
+            Numbers::On(_) if front.number.is_some() => {}
+            Numbers::On(current) => {
+                if self.id.is_none() {
+                    self.id = current.filter(|id| id.generation > self.spent);
+                    self.sequence = 0;
+                }
+                let Some(id) = self.id else { return Taken::NeedsId };
+                front.number = Some(Number { id, sequence: self.sequence });
+                self.sequence = following(self.sequence, front.records);
+            }
+        }
+        let Some(mut batch) = self.queue.pop_front() else { return Taken::Later(None) };
+        batch.attempts += 1;
+        if self.in_flight == 0 {
+            self.recovering = false;
+        }
+        self.in_flight += 1;
+        self.in_flight_to = terms.node;
+        Taken::Batch(batch)
+    }
+}
