@@ -5,11 +5,15 @@
 //! does not hold. Its name is that of its function, its program and its corpus.
 
 mod cutter;
+mod kafka_messages;
+mod kafka_records;
 mod text;
 
 use std::path::{Path, PathBuf};
 
 pub use cutter::line_cutter;
+pub use kafka_messages::{kafka_request, kafka_response};
+pub use kafka_records::{kafka_inflate, kafka_records, kafka_round_trip};
 pub use text::{text_lines, text_split};
 
 /// A fuzz target by its name.
@@ -23,6 +27,11 @@ pub struct Target {
 
 /// All targets. A new one is added here, in `Cargo.toml` and in `targets/`, with a corpus; the replay finds what is missing.
 pub const TARGETS: &[Target] = &[
+    Target { name: "kafka_inflate", run: kafka_inflate },
+    Target { name: "kafka_records", run: kafka_records },
+    Target { name: "kafka_request", run: kafka_request },
+    Target { name: "kafka_response", run: kafka_response },
+    Target { name: "kafka_round_trip", run: kafka_round_trip },
     Target { name: "line_cutter", run: line_cutter },
     Target { name: "text_lines", run: text_lines },
     Target { name: "text_split", run: text_split },
