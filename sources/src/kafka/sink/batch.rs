@@ -272,7 +272,7 @@ pub(super) fn following(sequence: i32, records: u32) -> i32 {
 fn gather(set: &[u8], keep: &mut dyn FnMut(u32) -> bool) -> Result<BatchBuilder, LayoutError> {
     let mut builder = BatchBuilder::new();
     let mut at = 0;
-    each(set, &mut |record, bytes| {
+    each(set, |record, bytes| {
         at += 1;
         if !keep(at - 1) {
             return Ok(());
@@ -289,7 +289,7 @@ fn gather(set: &[u8], keep: &mut dyn FnMut(u32) -> bool) -> Result<BatchBuilder,
 /// The records of a batch of magic 2 as a message set: what brokers before 0.11 take. It has no headers.
 fn old_format(batch: &[u8], format: Format) -> Result<Vec<u8>, LayoutError> {
     let mut parts = Vec::new();
-    each(batch, &mut |record, _| {
+    each(batch, |record, _| {
         parts.push(*record);
         Ok(())
     })?;
@@ -307,7 +307,7 @@ fn old_format(batch: &[u8], format: Format) -> Result<Vec<u8>, LayoutError> {
 /// Calls `use_it` with each record of a set and the bytes it lies in.
 fn each(
     set: &[u8],
-    use_it: &mut dyn FnMut(&RawRecord, &[u8]) -> Result<(), LayoutError>,
+    mut use_it: impl FnMut(&RawRecord, &[u8]) -> Result<(), LayoutError>,
 ) -> Result<(), LayoutError> {
     for span in BatchWalk::new(set) {
         let span = span?;
@@ -360,7 +360,7 @@ mod tests {
 
     fn seen(set: &[u8]) -> Vec<Seen> {
         let mut all = Vec::new();
-        each(set, &mut |record, bytes| {
+        each(set, |record, bytes| {
             let headers = headers(record, bytes)?.into_iter();
             let headers = headers.map(|(key, value)| (key.to_owned(), value.map(<[u8]>::to_vec))).collect();
             all.push((record.timestamp, record.value.of(bytes).map(<[u8]>::to_vec), headers));
