@@ -71,7 +71,7 @@ impl BatchContext {
     ///
     /// let open = || Ok(Box::new(Feed(Mutex::new([0, 0]))) as _);
     /// let batch = BatchContext::sequential().read_pieces(vec![16, 16], open);
-    /// assert_eq!(batch.collect_partitions()?, [[0, 1, 2, 3], [0, 1, 2, 3]]);
+    /// assert_eq!(batch.collect_partitions()?, [[0_u32, 1, 2, 3], [0, 1, 2, 3]]);
     /// # Ok::<(), batchmill::Error>(())
     /// ```
     #[track_caller]
