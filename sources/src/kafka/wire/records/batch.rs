@@ -30,7 +30,7 @@ pub enum ControlKind {
 /// Reads the marker of a control batch, which is small.
 ///
 /// # Errors
-/// As [`open`](super::open).
+/// As `open`.
 pub fn control_kind(set: &[u8], span: &BatchSpan) -> Result<ControlKind, RecordError> {
     let limits = super::Limits { max_bytes: 64 * 1024, max_ratio: 1000 };
     let mut opened = super::open(set, span, &limits)?;

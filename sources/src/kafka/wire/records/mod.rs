@@ -1,7 +1,7 @@
 //! Records as brokers store them: message sets (magic 0 and 1) and record batches (magic 2).
 //!
 //! A fetched record set is first walked by its batch headers only ([`BatchWalk`], on the fetch thread), and its batches are
-//! opened later ([`open`], in tasks): there checksums are compared, bytes inflated, and records found as positions in what
+//! opened later (`open`, in tasks): there checksums are compared, bytes inflated, and records found as positions in what
 //! was inflated, so that nothing is copied.
 
 mod aborted;
