@@ -7,6 +7,7 @@
 mod client;
 mod cluster;
 mod error;
+mod nearest;
 mod offset_range;
 mod params;
 mod record;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::deadline::Deadline;
 use super::fetch::block::FetchedBlock;
+use crate::kafka::nearest::nearest;
 use crate::kafka::{KafkaError, TopicId, TopicPartition};
 
 /// A client of one cluster. Its calls may be made on several threads at once.
@@ -87,6 +88,13 @@ pub(crate) struct TopicInfo {
     pub(crate) partitions: Vec<PartitionInfo>,
     /// Why nothing is known of it: [`KafkaError::UnknownTopic`], or a broker's answer.
     pub(crate) error: Option<TopicError>,
+}
+
+/// The error for a topic that is not among `all`, with the nearest of those that are there.
+pub(crate) fn unknown_topic(topic: &Arc<str>, all: &[TopicInfo]) -> KafkaError {
+    let names = all.iter().filter(|info| !info.internal).map(|info| &*info.name);
+    let did_you_mean = nearest(topic, names).map(Arc::from);
+    KafkaError::UnknownTopic { topic: Arc::clone(topic), did_you_mean }
 }
 
 /// Why a cluster tells nothing of a topic.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{KafkaParams, OffsetReset};
 use crate::kafka::Isolation;
+use crate::kafka::nearest::nearest;
 
 impl KafkaParams {
     /// Sets what other clients call `name`. Names of Spark (`metadata.broker.list`,
@@ -191,13 +192,9 @@ pub(in crate::kafka) fn positive_millis(name: &str, value: &str) -> Result<Durat
 
 /// What is said of a name that is none of these.
 pub(in crate::kafka) fn unknown(name: &str, known: &[&[&'static str]]) -> String {
-    let names = known.iter().copied().flatten();
-    let nearest = names.map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
-    match nearest {
-        Some((distance, known)) if distance <= name.len() / 3 => {
-            format!("{name} is no parameter; did you mean {known}?")
-        }
-        _ => format!("{name} is no parameter"),
+    match nearest(name, known.iter().copied().flatten().copied()) {
+        Some(known) => format!("{name} is no parameter; did you mean {known}?"),
+        None => format!("{name} is no parameter"),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::kafka::client::cluster::Cluster;
 use crate::kafka::client::control::{Attempt, Control};
 use crate::kafka::client::deadline::{Deadline, now};
 use crate::kafka::client::dialer::TcpDialer;
-use crate::kafka::client::transport::{TopicError, TopicFilter, TopicInfo};
+use crate::kafka::client::transport::{TopicError, TopicFilter, TopicInfo, unknown_topic};
 use crate::kafka::wire::records::{NewHeader, NewRecord};
 use crate::kafka::{ErrorCode, KafkaError};
 
@@ -335,13 +335,7 @@ fn check(info: TopicInfo) -> Result<TopicInfo, TopicError> {
 fn unknown(shared: &Shared, topic: &Arc<str>, deadline: Deadline) -> KafkaError {
     let way = (shared.control.cluster.way_out(), deadline);
     let all = shared.control.ask_topics(TopicFilter::All, way).unwrap_or_default();
-    let names = all.iter().filter(|info| !info.internal).map(|info| &info.name);
-    let nearest = names.map(|name| (strsim::damerau_levenshtein(topic, name), name)).min();
-    let near = nearest.filter(|(distance, _)| *distance <= topic.len() / 3);
-    KafkaError::UnknownTopic {
-        topic: Arc::clone(topic),
-        did_you_mean: near.map(|(_, name)| Arc::clone(name)),
-    }
+    unknown_topic(topic, &all)
 }
 
 /// Gets the first id of an idempotent producer; where it need not be one, none if the brokers cannot or may not give it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::strategy::{Choice, ConsumerStrategy};
 use crate::kafka::client::deadline::Deadline;
-use crate::kafka::client::transport::{TopicError, TopicFilter, TopicInfo, Transport};
+use crate::kafka::client::transport::{TopicError, TopicFilter, TopicInfo, Transport, unknown_topic};
 use crate::kafka::{KafkaError, TopicId, TopicPartition};
 
 /// The partitions that a strategy means, as far as they are known.
@@ -141,12 +141,5 @@ pub(in crate::kafka) fn unknown(
     transport: &dyn Transport,
     deadline: Deadline,
 ) -> KafkaError {
-    let all = transport.topics(TopicFilter::All, deadline).unwrap_or_default();
-    let names = all.iter().filter(|info| !info.internal).map(|info| &info.name);
-    let nearest = names.map(|name| (strsim::damerau_levenshtein(topic, name), name)).min();
-    let near = nearest.filter(|(distance, _)| *distance <= topic.len() / 3);
-    KafkaError::UnknownTopic {
-        topic: Arc::clone(topic),
-        did_you_mean: near.map(|(_, name)| Arc::clone(name)),
-    }
+    unknown_topic(topic, &transport.topics(TopicFilter::All, deadline).unwrap_or_default())
 }

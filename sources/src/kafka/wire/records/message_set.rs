@@ -32,12 +32,7 @@ struct Message {
 }
 
 /// Opens plain messages, or the message set in a wrapper.
-pub(super) fn open(
-    bytes: &[u8],
-    span: &BatchSpan,
-    limits: &Limits,
-    mut buffer: Vec<u8>,
-) -> Result<OpenBatch, RecordError> {
+pub(super) fn open(bytes: &[u8], span: &BatchSpan, limits: &Limits) -> Result<OpenBatch, RecordError> {
     if span.codec == Codec::None {
         // Places are those in the record set, whose part `bytes` is.
         check_all(bytes)?;
@@ -47,25 +42,25 @@ pub(super) fn open(
     }
     let wrapper = message(bytes, 0)?;
     let compressed = wrapper.value.of(bytes).unwrap_or_default();
-    buffer.clear();
+    let mut inflated = Vec::new();
     let most = limits.of(compressed.len());
     match (wrapper.codec, wrapper.magic) {
         (Codec::Zstd, _) => return Err(RecordError::UnsupportedCodec { codec: 4 }),
         (Codec::Lz4, 0) => {
             let mended = lz4_with_old_header(compressed)?;
-            inflate(Codec::Lz4, &mended, most, &mut buffer)?;
+            inflate(Codec::Lz4, &mended, most, &mut inflated)?;
         }
-        (codec, _) => inflate(codec, compressed, most, &mut buffer)?,
+        (codec, _) => inflate(codec, compressed, most, &mut inflated)?,
     }
-    let last = check_all(&buffer)?;
+    let last = check_all(&inflated)?;
     let shift = match (wrapper.magic, last) {
         (1, Some(last)) => wrapper.offset.wrapping_sub(last),
         _ => 0,
     };
     let appended = wrapper.log_append_time.then_some(wrapper.timestamp);
-    let range = 0..buffer.len();
+    let range = 0..inflated.len();
     let records = RawRecords::messages(Messages { shift, appended }, range);
-    Ok(OpenBatch { payload: Payload::Inflated(buffer), records })
+    Ok(OpenBatch { payload: Payload::Inflated(inflated), records })
 }
 
 /// Compares the checksums of plain messages; gives the offset of the last.

@@ -22,7 +22,7 @@ pub use self::aborted::AbortedFilter;
 pub use self::batch::{ControlKind, control_kind};
 pub use self::build::{BatchBuilder, BatchFlags, NewHeader, NewRecord, message_set, number_batch};
 pub use self::error::RecordError;
-pub use self::open::{OpenBatch, Payload, RawRecord, RawRecords, Span, open, open_into};
+pub use self::open::{OpenBatch, Payload, RawRecord, RawRecords, Span, open};
 pub use self::walk::{BatchSpan, BatchWalk};
 
 /// How the records of a batch are compressed.

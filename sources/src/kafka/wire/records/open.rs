@@ -119,24 +119,11 @@ impl RawRecords {
 /// # Errors
 /// A wrong checksum, a codec that is not known, bytes that cannot be inflated or become too many.
 pub fn open(set: &[u8], span: &BatchSpan, limits: &Limits) -> Result<OpenBatch, RecordError> {
-    open_into(set, span, limits, Vec::new())
-}
-
-/// As [`open`], inflating into a buffer that was used before.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_into(
-    set: &[u8],
-    span: &BatchSpan,
-    limits: &Limits,
-    buffer: Vec<u8>,
-) -> Result<OpenBatch, RecordError> {
     let Some(bytes) = set.get(span.range.clone()) else {
         return Err(RecordError::Malformed { at: span.range.start, what: "the batch" });
     };
     if span.magic < 2 {
-        return message_set::open(bytes, span, limits, buffer);
+        return message_set::open(bytes, span, limits);
     }
     let compressed = batch::check(bytes)?;
     let records = batch::Records::new(bytes, span);
@@ -146,8 +133,7 @@ pub fn open_into(
             (Payload::InPlace(start..span.range.end), start..span.range.end)
         }
         codec => {
-            let mut inflated = buffer;
-            inflated.clear();
+            let mut inflated = Vec::new();
             inflate(codec, compressed, limits.of(compressed.len()), &mut inflated)?;
             let range = 0..inflated.len();
             (Payload::Inflated(inflated), range)
