@@ -1,10 +1,13 @@
 //! Partitions that arrive in pieces while the batch runs: the way in for sources that read ahead on threads of their own.
 //!
 //! The feed of a run is opened when the run first needs a partition; a partition's task takes its pieces one after
-//! another and drops each before it takes the next, so that a range of any length is read in bounded memory.
+//! another and drops each before it takes the next, so that a range of any length is read in bounded memory. What reads a
+//! partition for a second time in a run, as a join of a batch with itself does, gets another feed.
 
 use std::ops::Range;
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Batch;
 use super::chunks::{CHUNK, Chunks};
@@ -43,8 +46,8 @@ impl BatchContext {
     /// A batch with one partition for each of `weights`, whose records arrive in pieces while it runs. A weight is about how
     /// many bytes the partition has; it decides how partitions are shared out and changes no result.
     ///
-    /// `open` begins to deliver the pieces. It is called again when the batch runs again, and the feed must then give the
-    /// same records.
+    /// `open` begins to deliver the pieces. It is called again when the batch runs again, and when a run reads it twice;
+    /// every feed must give the same records, also while another one is read.
     ///
     /// ```
     /// use std::sync::Mutex;
@@ -91,8 +94,41 @@ struct Pieces<F> {
     site: Site,
 }
 
-/// The feed, as a run keeps it.
-struct Opened<T>(Arc<dyn PieceFeed<T>>);
+/// The feeds of a run, as it keeps them.
+struct Opened<T>(Mutex<Vec<OpenFeed<T>>>);
+
+/// A feed, and which partitions somebody reads from it.
+struct OpenFeed<T> {
+    feed: Arc<dyn PieceFeed<T>>,
+    taken: Vec<bool>,
+}
+
+impl<F> Pieces<F> {
+    fn open_feed<T>(&self) -> Result<OpenFeed<T>, Fault>
+    where
+        F: Fn() -> Result<Box<dyn PieceFeed<T>>, SourceError>,
+    {
+        let feed = at(self.site, &self.open).map_err(|cause| Fault::new(Some(self.site), cause))?;
+        Ok(OpenFeed { feed: Arc::from(feed), taken: vec![false; self.weights.len()] })
+    }
+
+    /// A feed of which nobody reads the partition yet.
+    fn feed_of<T>(&self, opened: &Opened<T>, partition: usize) -> Result<Arc<dyn PieceFeed<T>>, Fault>
+    where
+        F: Fn() -> Result<Box<dyn PieceFeed<T>>, SourceError>,
+    {
+        if let Some(free) = opened.0.lock().iter_mut().find(|feed| !feed.taken[partition]) {
+            free.taken[partition] = true;
+            return Ok(Arc::clone(&free.feed));
+        }
+        // Not under the lock, for the source's code runs. Whoever comes meanwhile opens one too, and that is right as well.
+        let mut new = self.open_feed()?;
+        new.taken[partition] = true;
+        let feed = Arc::clone(&new.feed);
+        opened.0.lock().push(new);
+        Ok(feed)
+    }
+}
 
 impl<T, F> Partitions<T> for Pieces<F>
 where
@@ -111,16 +147,16 @@ where
         // A batch without records opens nothing.
         let wanted = self.weights[wanted].iter().any(|weight| *weight > 0);
         if wanted && run.kept::<_, Opened<T>>(self).is_none() {
-            let open = || at(self.site, &self.open).map_err(|cause| Fault::new(Some(self.site), cause));
-            run.keep(self, Opened(Arc::from(run.guard(None, open)?)));
+            let first = run.guard(None, || self.open_feed::<T>())?;
+            run.keep(self, Opened(Mutex::new(vec![first])));
         }
         Ok(())
     }
 
     fn open(&self, run: &Run, partition: usize) -> Result<Box<dyn Chunks<T>>, Fault> {
-        let feed = run.kept::<_, Opened<T>>(self).map(|opened| Arc::clone(&opened.0));
         // Where nothing was opened there is nothing to read.
-        let feed = feed.filter(|_| self.weights[partition] > 0);
+        let opened = run.kept::<_, Opened<T>>(self).filter(|_| self.weights[partition] > 0);
+        let feed = opened.map(|opened| self.feed_of(&opened, partition)).transpose()?;
         Ok(Box::new(InPieces { feed, partition, site: self.site, current: None }))
     }
 
@@ -172,8 +208,6 @@ impl<T: 'static> Chunks<T> for InPieces<T> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use parking_lot::Mutex;
 
     use super::*;
 
@@ -237,6 +271,17 @@ mod tests {
         assert_eq!(batch.take(3).unwrap(), [0, 1, 2]);
         assert_eq!(batch.map(|n| (n, 1)).reduce_by_key(|a, b| a + b).len().unwrap(), 600);
         assert_eq!(alive.load(Ordering::Relaxed), 0, "every piece was dropped");
+    }
+
+    #[test]
+    fn a_batch_that_is_read_twice_in_one_run_has_its_records_twice() {
+        let (batch, alive) = fed(2, 300, 7);
+        let once: Vec<u64> = (0..300).collect();
+        let twice = batch.clone().union(batch.clone());
+        assert_eq!(twice.collect_partitions().unwrap(), vec![once; 4]);
+        let pairs = batch.map(|n| (n, 1));
+        assert_eq!(pairs.clone().join(pairs).len().unwrap(), 4 * 300, "each number is in two partitions");
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -54,14 +54,8 @@ impl RangeReader {
         decoder: &Arc<dyn RecordDecoder<T>>,
         progress: Option<Arc<Progress>>,
     ) -> Result<Box<dyn PieceFeed<T>>, KafkaError> {
-        let holds = |live: &Arc<ReadAhead>| {
-            ranges
-                .ranges
-                .iter()
-                .all(|range| range.is_empty() || live.holds(&range.topic_partition(), range.from))
-        };
         let (read_ahead, fetching, keep) = match &self.live {
-            Some(live) if holds(live) => (Arc::clone(live), None, ranges.keep),
+            Some(live) if live.claim(&ranges.ranges, ranges.keep) => (Arc::clone(live), None, ranges.keep),
             _ => {
                 let (read_ahead, fetching) = self.fetch(ranges)?;
                 (read_ahead, Some(fetching), false)

@@ -19,7 +19,7 @@ pub(super) use self::partition::{Cursor, Seen};
 use self::partition::{Partition, Step, Trouble};
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::fetch::block::FetchedBlock;
-use crate::kafka::{Isolation, KafkaError, KafkaParams, TopicPartition};
+use crate::kafka::{Isolation, KafkaError, KafkaParams, OffsetRange, TopicPartition};
 
 /// How it is read ahead.
 #[derive(Clone, Copy, Debug)]
@@ -141,9 +141,21 @@ impl ReadAhead {
         self.change(partition, |partition| partition.fail(error));
     }
 
-    /// Whether all that has come from `from` on is still here.
-    pub(super) fn holds(&self, partition: &TopicPartition, from: i64) -> bool {
-        self.state.lock().partitions.get(partition).is_some_and(|partition| partition.holds(from))
+    /// Whether these ranges can be read from here. With `keep` any number of readers may; without, a reader takes the
+    /// blocks away, so the first that asks gets all of them for its own, and nobody else does.
+    pub(super) fn claim(&self, ranges: &[OffsetRange], keep: bool) -> bool {
+        let mut state = self.state.lock();
+        let wanted = || ranges.iter().filter(|range| !range.is_empty()).map(|r| (r.topic_partition(), r));
+        let held = wanted()
+            .all(|(name, range)| state.partitions.get(&name).is_some_and(|known| known.holds(range.from)));
+        if held && !keep {
+            for (name, range) in wanted() {
+                if let Some(known) = state.partitions.get_mut(&name) {
+                    known.claim(range.until);
+                }
+            }
+        }
+        held
     }
 
     /// Drops what lies below `until`, for its batch is done. What of it has not come yet is not fetched any more.

@@ -91,6 +91,8 @@ pub(super) struct Partition {
     blocks: VecDeque<FetchedBlock>,
     /// All that came from here on is here.
     floor: i64,
+    /// What lies before this belongs to one reader, who takes the blocks away.
+    claimed: i64,
     /// Behind the last offset that came: what is fetched next.
     position: i64,
     leader_epoch: Option<i32>,
@@ -116,6 +118,7 @@ impl Partition {
         Self {
             blocks: VecDeque::new(),
             floor: from,
+            claimed: from,
             position: from,
             leader_epoch,
             limit,
@@ -211,8 +214,14 @@ impl Partition {
         self.trouble.replace(trouble).is_none()
     }
 
+    /// Whether all that came from `from` on is here, and stays until it is dropped.
     pub(super) fn holds(&self, from: i64) -> bool {
-        self.floor <= from
+        self.floor.max(self.claimed) <= from
+    }
+
+    /// Gives what lies before `until` to one reader.
+    pub(super) fn claim(&mut self, until: i64) {
+        self.claimed = self.claimed.max(until);
     }
 
     /// So many bytes are no longer needed.
