@@ -70,6 +70,23 @@ fn a_batch_that_is_run_again_has_the_same_records() {
 }
 
 #[test]
+fn a_batch_that_is_joined_with_itself_has_its_records_twice() {
+    // A small one keeps its blocks, a long one does not.
+    for records in [100, 5_000] {
+        let cluster = with_backlog(records);
+        let ssc = small(&Recorder::new(), ErrorPolicy::stop());
+        let offsets = lines(&ssc, &cluster, params()).map(|record| record.offset());
+        let counts =
+            offsets.transform(|batch| batch.clone().union(batch).map(|n| (n, 1)).reduce_by_key(|a, b| a + b));
+        let counts = counts.collect();
+        ssc.start_stepped().unwrap().step_batch().unwrap();
+        // Two partitions, each twice.
+        let expected: Vec<(i64, i32)> = (0..records).map(|offset| (offset, 4)).collect();
+        assert_eq!(counts.take_sorted(), expected, "{records} records");
+    }
+}
+
+#[test]
 fn a_record_that_does_not_fit_makes_the_fetch_grow_up_to_its_limit() {
     for profile in [Profile::V0_9, Profile::V0_10, Profile::V4_3] {
         let big = 5 << 20;
@@ -111,7 +128,7 @@ fn a_running_stream_reads_what_comes_and_leaves_no_thread() {
         }
     }
     assert_eq!(came, 1_000);
-    let report = running.stop().unwrap();
+    let report = running.stop_gracefully(DEADLINE).unwrap();
     assert!(report.is_clean(), "{report:?}");
     assert_no_threads("kafka-threads");
     assert!(cluster.requests_of(ApiKey::FETCH).len() > 1);
