@@ -201,8 +201,10 @@ impl Work {
                     match offset {
                         Ok(found) => {
                             let from = found.map_or(0, |found| found.offset);
-                            self.tell("partition_found", format!("{partition}, from offset {from} on"));
+                            let detail = format!("{partition}, from offset {from} on");
+                            // First, so that whoever hears of it finds it in the next batch.
                             todo.change(|state| state.found.push((partition, from)));
+                            self.tell("partition_found", detail);
                         }
                         Err(error) => {
                             log::debug!("{partition} is new and cannot be read yet: {error}");
