@@ -69,11 +69,13 @@ fn retention_that_overtakes_the_reader_names_the_lost_range() {
         let offsets = lines(&ssc, &cluster, params).map(|record| record.offset()).collect();
         let mut test = ssc.start_stepped().unwrap();
         test.step_batch().unwrap();
-        // The leader is gone while the records come and go, so that they cannot be fetched.
-        cluster.lose_leader("lines", 0).unwrap();
+        // The broker is gone while the records come and go, so that no fetch, not even one under way, brings them.
+        let broker = cluster.brokers()[0];
+        cluster.stop_broker(broker).unwrap();
         cluster.produce("lines", 0, vec!["x"; 8]).unwrap();
         cluster.set_log_start("lines", 0, 5).unwrap();
-        cluster.move_leader("lines", 0, cluster.brokers()[0]).unwrap();
+        cluster.start_broker(broker).unwrap();
+        cluster.move_leader("lines", 0, broker).unwrap();
         (cluster, recorder, offsets, test)
     };
     let (_cluster, _, _, mut test) = overtaken(params());
