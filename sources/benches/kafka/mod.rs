@@ -3,6 +3,11 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
+pub(crate) mod broker;
+#[path = "../../../core/benches/corpus/mod.rs"]
+mod corpus;
+pub(crate) mod yardstick;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
