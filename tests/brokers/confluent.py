@@ -1,0 +1,63 @@
+"""What scenarios ask of confluent-kafka: `confluent.py VERB BROKERS ...`; records are read as lines from standard input.
+
+    produce BROKERS TOPIC CODEC            key and header are the line's number
+    consume BROKERS TOPIC N                prints N records: partition, offset, key, value, with tabs between them
+    transact BROKERS TOPIC ID ENDING       one transaction, its ENDING is commit or abort
+"""
+
+import sys
+
+from confluent_kafka import Consumer, Producer
+
+DEADLINE_S = 60
+
+
+def lines():
+    return [line.rstrip("\n") for line in sys.stdin]
+
+
+def deliver(producer, topic, headers=True):
+    """Sends the lines and waits until all are acknowledged."""
+
+    def delivered(error, _):
+        if error is not None:
+            sys.exit(f"not delivered: {error}")
+
+    for number, line in enumerate(lines()):
+        more = {"headers": [("number", str(number))]} if headers else {}
+        producer.produce(topic, line, str(number), on_delivery=delivered, **more)
+    if producer.flush(DEADLINE_S):
+        sys.exit("not all were delivered in time")
+
+
+def produce(brokers, topic, codec, *headers):
+    producer = Producer({"bootstrap.servers": brokers, "compression.type": codec, "acks": "all", "linger.ms": 5})
+    deliver(producer, topic, headers=bool(headers))
+
+
+def consume(brokers, topic, count):
+    consumer = Consumer(
+        {"bootstrap.servers": brokers, "group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    )
+    consumer.subscribe([topic])
+    for _ in range(int(count)):
+        record = consumer.poll(DEADLINE_S)
+        if record is None or record.error():
+            sys.exit(f"no record: {record and record.error()}")
+        text = lambda data: "" if data is None else data.decode()
+        print(record.partition(), record.offset(), text(record.key()), text(record.value()), sep="\t")
+    consumer.close()
+
+
+def transact(brokers, topic, id, ending):
+    producer = Producer({"bootstrap.servers": brokers, "transactional.id": id})
+    producer.init_transactions(DEADLINE_S)
+    producer.begin_transaction()
+    deliver(producer, topic)
+    if ending == "commit":
+        producer.commit_transaction(DEADLINE_S)
+    else:
+        producer.abort_transaction(DEADLINE_S)
+
+
+{"produce": produce, "consume": consume, "transact": transact}[sys.argv[1]](*sys.argv[2:])
