@@ -53,6 +53,11 @@ impl Cluster {
         (numbers.next().expect("a version has two"), numbers.next().expect("a version has two"))
     }
 
+    /// How many brokers it has, with numbers from 1 on.
+    pub(crate) fn size(&self) -> usize {
+        self.bootstrap.split(',').count()
+    }
+
     /// Where the jars of its version are.
     pub(crate) fn jars(&self) -> PathBuf {
         self.home.join("jars").join(self.version())
@@ -87,6 +92,19 @@ impl Cluster {
 
     pub(crate) fn grow_topic(&self, topic: &str, partitions: usize) {
         self.tool("topic", &["grow", topic, &partitions.to_string()]);
+    }
+
+    pub(crate) fn move_leader(&self, topic: &str, partition: i32, broker: usize) {
+        self.tool("move-leader", &[topic, &partition.to_string(), &broker.to_string()]);
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&self, broker: usize) {
+        self.tool("kill", &[&broker.to_string()]);
+    }
+
+    pub(crate) fn restart(&self, broker: usize) {
+        self.tool("restart", &[&broker.to_string()]);
     }
 
     fn tool(&self, verb: &str, arguments: &[&str]) {

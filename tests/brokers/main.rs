@@ -6,8 +6,13 @@
 #![expect(clippy::print_stdout, reason = "it says which brokers it was run against")]
 
 mod cluster;
+mod logs;
+mod loss;
 mod reading;
+mod running;
 mod tools;
+mod transactions;
+mod trouble;
 mod writing;
 
 use std::time::Duration;
@@ -73,6 +78,21 @@ fn step_until(what: &str, test: &mut SteppedContext, mut holds: impl FnMut() -> 
         test.step_batch().unwrap();
         holds()
     });
+}
+
+/// Steps until a batch fails.
+fn step_until_error(test: &mut SteppedContext) -> Error {
+    let mut failed = None;
+    wait_until("an error", || {
+        failed = test.step_batch().err();
+        failed.is_some()
+    });
+    failed.expect("it was waited for")
+}
+
+/// Those whose brokers can die or lead in turn.
+fn has_three_brokers(cluster: &Cluster) -> bool {
+    cluster.size() == 3
 }
 
 /// Runs a scenario against every cluster.
