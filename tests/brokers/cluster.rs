@@ -90,6 +90,10 @@ impl Cluster {
         self.tool("topic", &[&["create", topic, &partitions, &replicas], settings].concat());
     }
 
+    pub(crate) fn delete_topic(&self, topic: &str) {
+        self.tool("topic", &["delete", topic]);
+    }
+
     pub(crate) fn grow_topic(&self, topic: &str, partitions: usize) {
         self.tool("topic", &["grow", topic, &partitions.to_string()]);
     }

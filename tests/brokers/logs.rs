@@ -1,4 +1,5 @@
-//! Logs that are no longer what was read of them, which must not pass in silence.
+//! Logs that are no longer what was read of them: an unclean election has cut one back, another belongs to a topic that was
+//! made anew under the same name. Neither may pass in silence.
 
 use batchmill_sources::kafka::{self, ConsumerStrategy, KafkaError};
 
@@ -43,6 +44,31 @@ fn an_unclean_election_that_cuts_the_log_is_an_error() {
             assert_eq!(values(&batches.checked()), [replicated.clone(), lost].concat());
             cluster.restart(1);
             assert_eq!(values(&cluster.read_by_kcat(&topic)), [instead, replicated].concat());
+        },
+    );
+}
+
+#[test]
+fn a_topic_that_is_made_anew_is_an_error() {
+    on_clusters(
+        "topic made anew",
+        |cluster| cluster.release() >= (2, 8),
+        |cluster| {
+            let topic = cluster.create_topic("anew", 1);
+            let ssc = context();
+            let topics = ConsumerStrategy::subscribe([topic.as_str()]);
+            let batches =
+                Batches::of(&kafka::create_direct_stream(&ssc, cluster.bootstrap(), topics, params()));
+            cluster.produce(&topic, "none", &lines(3, |n| format!("old {n}")));
+            let mut test = ssc.start_stepped().unwrap();
+            test.step_batch().unwrap();
+            cluster.delete_topic(&topic);
+            cluster.create_named(&topic, 1, 1, &[]);
+            cluster.produce(&topic, "none", &lines(10, |n| format!("new {n}")));
+            let error = step_until_error(&mut test);
+            let KafkaError::TopicRecreated { topic: named } = kafka_error(&error) else { panic!("{error}") };
+            assert_eq!(&**named, topic);
+            assert_eq!(values(&batches.checked()), ["old 0", "old 1", "old 2"]);
         },
     );
 }

@@ -121,7 +121,16 @@ impl Feeder {
     pub(crate) fn start(cluster: &Cluster, topic: &str) -> Self {
         let mut command = cluster.kcat("-P", topic);
         // -E: brokers that are away are no reason to give up.
-        command.args(["-E", "-q", "-X", "acks=all", "-X", "linger.ms=2"]);
+        command.args([
+            "-E",
+            "-q",
+            "-X",
+            "acks=all",
+            "-X",
+            "linger.ms=2",
+            "-X",
+            "reconnect.backoff.max.ms=500",
+        ]);
         if cluster.release() >= (0, 11) {
             command.args(["-X", "enable.idempotence=true"]);
         }

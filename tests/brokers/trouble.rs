@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::running::{Feeder, Reader};
-use crate::{has_three_brokers, on_clusters, values};
+use crate::{has_three_brokers, on_clusters, on_every_cluster, values};
 
 /// Makes trouble to a topic of three partitions, and compares what a stream has read of it with what kcat reads afterwards.
 fn through_trouble(cluster: &Cluster, name: &str, replicas: usize, trouble: impl Fn(&str, &Feeder)) {
@@ -27,7 +27,7 @@ fn through_trouble(cluster: &Cluster, name: &str, replicas: usize, trouble: impl
 
 #[test]
 fn a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing() {
-    on_clusters("killed broker", has_three_brokers, |cluster| {
+    on_every_cluster("killed broker", |cluster| {
         through_trouble(cluster, "killed-alone", 1, |_, feeder| {
             cluster.kill(1);
             feeder.wait_for_more(200);
