@@ -15,6 +15,7 @@ use super::deadline::{Deadline, now};
 use super::dialer::{Conn, DialError, Dialer};
 use super::metadata::{ClusterView, MetadataAnswer};
 use super::settings::ClientSettings;
+use super::transport::TopicInfo;
 use super::versions::Versions;
 use super::way_out::WayOut;
 use crate::kafka::KafkaError;
@@ -102,15 +103,22 @@ impl Cluster {
         self.view.lock()
     }
 
-    /// Takes what an answer says, and tells the watchers.
-    pub(crate) fn learn(&self, answer: MetadataAnswer) {
-        self.view.lock().merge(answer, now());
+    /// Takes what an answer says, and tells the watchers. Returns the topics, as far as the answer is believed.
+    pub(crate) fn learn(&self, mut answer: MetadataAnswer) -> Vec<TopicInfo> {
+        let topics = {
+            let (mut view, now) = (self.view.lock(), now());
+            view.doubt(&mut answer, now, self.settings.backoff.longest);
+            let topics = answer.topics.clone();
+            view.merge(answer, now);
+            topics
+        };
         let watchers: Vec<_> = {
             let mut watchers = self.watchers.lock();
             watchers.retain(|watcher| watcher.strong_count() > 0);
             watchers.iter().filter_map(Weak::upgrade).collect()
         };
         watchers.iter().for_each(|watcher| watcher.view_changed());
+        topics
     }
 
     /// Tells this one of changes, as long as it lives.

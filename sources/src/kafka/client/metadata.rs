@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use batchmill::Mono;
 
 use super::address::Address;
-use super::transport::{PartitionInfo, TopicInfo};
+use super::transport::{PartitionInfo, TopicError, TopicInfo};
 use crate::kafka::TopicPartition;
+use crate::kafka::wire::ErrorCode;
 
 /// So many answers in a row with an older epoch are believed: a topic made anew on a broker without topic ids begins with
 /// epoch 0 again, whereas a broker that lags behind catches up.
@@ -38,6 +40,8 @@ pub(crate) struct MetadataAnswer {
 pub(crate) struct ClusterView {
     brokers: BTreeMap<i32, BrokerInfo>,
     topics: HashMap<Arc<str>, Known>,
+    /// Topics that were there and are said to be gone, and since when.
+    missed: HashMap<Arc<str>, Mono>,
     epochs: bool,
 }
 
@@ -51,6 +55,24 @@ struct Known {
 }
 
 impl ClusterView {
+    /// Doubts for so long that a topic is gone which was there: the answer then says so with an error that may pass. A broker
+    /// that has just started tells of no topic until its controller has told it of them (seen on 0.8.2, 2.8 and 3.9).
+    pub(crate) fn doubt(&mut self, answer: &mut MetadataAnswer, now: Mono, patience: Duration) {
+        self.missed.retain(|_, since| now - *since < patience);
+        for topic in &mut answer.topics {
+            if topic.error != Some(TopicError::Unknown) {
+                self.missed.remove(&topic.name);
+                continue;
+            }
+            if !patience.is_zero() && self.topics.contains_key(&topic.name) {
+                self.missed.insert(Arc::clone(&topic.name), now);
+            }
+            if self.missed.contains_key(&topic.name) {
+                topic.error = Some(TopicError::Broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+            }
+        }
+    }
+
     /// Takes what an answer says, but for partitions of which a newer leader is known already.
     pub(crate) fn merge(&mut self, answer: MetadataAnswer, now: Mono) {
         if !answer.brokers.is_empty() {
@@ -59,7 +81,14 @@ impl ClusterView {
         self.epochs = answer.epochs;
         if answer.is_all {
             let names: HashSet<_> = answer.topics.iter().map(|topic| &topic.name).collect();
-            self.topics.retain(|name, _| names.contains(name));
+            let missed = &mut self.missed;
+            self.topics.retain(|name, _| {
+                let is_there = names.contains(name);
+                if !is_there {
+                    missed.insert(Arc::clone(name), now);
+                }
+                is_there
+            });
         }
         for topic in answer.topics {
             if topic.error.is_some() {
@@ -225,6 +254,24 @@ mod tests {
         gone.error = Some(TopicError::Unknown);
         let view = view([topic(None, &[(0, Some(1), None)]), gone]);
         assert_eq!(view.topic("t"), None);
+    }
+
+    #[test]
+    fn that_a_topic_is_gone_is_believed_after_a_while() {
+        let mut view = view([topic(None, &[(0, Some(1), None)])]);
+        let mut says = |after_s: u64, error: Option<TopicError>| {
+            let mut answer = MetadataAnswer { topics: vec![topic(None, &[])], ..MetadataAnswer::default() };
+            answer.topics[0].error = error;
+            let now = Mono::default() + Duration::from_secs(after_s);
+            view.doubt(&mut answer, now, Duration::from_secs(10));
+            view.merge(answer.clone(), now);
+            answer.topics[0].error
+        };
+        let doubted = Some(TopicError::Broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        let gone = Some(TopicError::Unknown);
+        assert_eq!([says(0, gone), says(9, gone)], [doubted; 2]);
+        assert_eq!([says(9, None), says(10, gone), says(19, gone)], [None, doubted, doubted]);
+        assert_eq!([says(20, gone), says(21, gone)], [gone; 2]);
     }
 
     #[test]

@@ -24,10 +24,7 @@ impl Control {
         way: (&WayOut, Deadline),
     ) -> Result<Vec<TopicInfo>, KafkaError> {
         let asked = self.ask_anybody(|_, version| request(wanted, version), way)?;
-        let answer = read(&asked, wanted);
-        let topics = answer.topics.clone();
-        self.cluster.learn(answer);
-        Ok(topics)
+        Ok(self.cluster.learn(read(&asked, wanted)))
     }
 }
 
