@@ -149,7 +149,15 @@ impl Work {
         loop {
             match wait(todo, refresh, recommit) {
                 Next::OutOfRange(partitions) => {
-                    partitions.iter().for_each(|(partition, wanted)| self.out_of_range(partition, *wanted));
+                    // A topic that was made anew has other offsets: that is to be known before they are judged.
+                    self.refresh(todo);
+                    let failed = todo.state.lock().failed.clone();
+                    for (partition, wanted) in &partitions {
+                        match &failed {
+                            Some(error) => self.read_ahead.fail(partition, error.clone()),
+                            None => self.out_of_range(partition, *wanted),
+                        }
+                    }
                 }
                 Next::Commit => self.commit(todo, self.params.request_timeout),
                 Next::Refresh => {
