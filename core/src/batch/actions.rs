@@ -2,8 +2,9 @@
 //! of a stream, and wait there for the tasks.
 
 use super::Batch;
-use super::chunks::{Reader, Records};
+use super::chunks::Records;
 use super::fault::{Fault, at};
+use super::fold::{Append, Count, Fold};
 use super::partitions::claim_parent;
 use super::run::{Halt, Run};
 use crate::{Data, Error, Site, SourceError};
@@ -24,11 +25,7 @@ impl<T: Data> Batch<T> {
     ///
     /// As [`collect`](Self::collect).
     pub fn collect_partitions(&self) -> Result<Vec<Vec<T>>, Error> {
-        self.read(|_, records| {
-            let mut all = Vec::new();
-            records.append_to(&mut all)?;
-            Ok(all)
-        })
+        self.fold(&Append)
     }
 
     /// All records, moved out of the batch's inputs where this was their last owner; [`collect`](Self::collect) clones
@@ -57,14 +54,7 @@ impl<T: Data> Batch<T> {
     ///
     /// As [`collect`](Self::collect).
     pub fn len(&self) -> Result<u64, Error> {
-        let counts = self.read(|_, records| {
-            let mut count = 0;
-            while let Some(chunk) = records.next_chunk()? {
-                count += chunk.len() as u64;
-            }
-            Ok(count)
-        })?;
-        Ok(counts.iter().sum())
+        Ok(self.fold(&Count)?.iter().sum())
     }
 
     /// Whether there is no record. Computes no more than the first.
@@ -164,7 +154,7 @@ impl<T: Data> Batch<T> {
         let run = Run::new(&self.context);
         let wanted = 0..self.node.count();
         self.node.prepare(&run, wanted.clone(), true)?;
-        let weight = wanted.clone().map(|p| self.node.weight(&run, p)).fold(0, u64::saturating_add);
+        let weight = run.weight(&*self.node, wanted.clone());
         run.stage(weight, wanted.len(), |partition, halt| {
             run.guard(Some(partition), || {
                 halt.check()?;
@@ -175,15 +165,12 @@ impl<T: Data> Batch<T> {
         Ok(())
     }
 
-    /// Reads every partition in a task of its own.
-    fn read<R: Send>(
-        &self,
-        work: impl Fn(usize, &mut Reader<'_, T>) -> Result<R, Fault> + Sync,
-    ) -> Result<Vec<R>, Error> {
+    /// Folds every partition.
+    fn fold<F: Fold<T>>(&self, fold: &F) -> Result<Vec<F::State>, Error> {
         let run = Run::new(&self.context);
         let wanted = 0..self.node.count();
         self.node.prepare(&run, wanted.clone(), true)?;
-        Ok(run.read(&*self.node, wanted, work)?)
+        Ok(run.fold(&*self.node, wanted, fold, |_, state| state)?)
     }
 }
 

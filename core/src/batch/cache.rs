@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use super::Batch;
 use super::chunks::Chunks;
 use super::fault::Fault;
+use super::fold::Append;
 use super::items::{open_shared, weight_of};
 use super::partitions::{Node, Partitions, prepare_parent};
 use super::run::Run;
@@ -62,11 +63,8 @@ impl<T: Data> Partitions<T> for Cache<T> {
     fn prepare(&self, run: &Run, wanted: Range<usize>, _: bool) -> Result<(), TaskError> {
         for missing in missing(&self.kept, wanted) {
             prepare_parent(&self.parent, run, missing.clone(), true)?;
-            run.read(&*self.parent, missing, |partition, records| {
-                let mut all = Vec::new();
-                records.append_to(&mut all)?;
+            run.fold(&*self.parent, missing, &Append, |partition, all| {
                 self.kept[partition].lock().get_or_insert(Arc::new(all));
-                Ok(())
             })?;
         }
         Ok(())

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::Batch;
 use super::chunks::{Chunks, FromIter, Reader};
 use super::fault::{Fault, at};
+use super::fold::{Count, Fold};
 use super::partitions::{Node, Partitions, claim_parent, prepare_parent};
 use super::run::Run;
 use crate::{Data, Site, TaskError};
@@ -23,14 +24,7 @@ impl<T: Data> Batch<T> {
     /// ```
     #[must_use]
     pub fn count(self) -> Batch<u64> {
-        let count = |records: &mut Reader<'_, T>| {
-            let mut count = 0;
-            while let Some(chunk) = records.next_chunk()? {
-                count += chunk.len() as u64;
-            }
-            Ok(count)
-        };
-        self.gather(count, |counts: Vec<u64>| Some(counts.iter().sum()))
+        self.gather(Count, Some)
     }
 
     /// All records combined by `f`, which must be associative: a batch of one record, or of none if this one is
@@ -52,33 +46,48 @@ impl<T: Data> Batch<T> {
     where
         F: Fn(T, T) -> T + Send + Sync + 'static,
     {
-        let within = Arc::clone(&f);
-        let reduce = move |records: &mut Reader<'_, T>| {
-            let mut reduced = None;
-            while let Some(chunk) = records.next_chunk()? {
-                reduced = at(site, || reduced.into_iter().chain(chunk.drain(..)).reduce(&*within));
-            }
-            Ok(reduced)
-        };
-        self.gather(reduce, move |parts| at(site, || parts.into_iter().flatten().reduce(&*f)))
+        self.gather(Reduce { f, site }, |reduced| reduced)
     }
 
-    fn gather<P, U, S, A>(self, some: S, all: A) -> Batch<U>
+    fn gather<F, U>(self, fold: F, end: impl Fn(F::State) -> Option<U> + Send + Sync + 'static) -> Batch<U>
     where
-        P: Send + 'static,
+        F: Fold<T> + Send + 'static,
         U: Data,
-        S: Fn(&mut Reader<'_, T>) -> Result<P, Fault> + Send + Sync + 'static,
-        A: Fn(Vec<P>) -> Option<U> + Send + Sync + 'static,
     {
-        Batch::from_node(self.context, Gather { parent: self.node, some, all })
+        Batch::from_node(self.context, Gather { parent: self.node, fold, end })
     }
 }
 
-/// One partition with what `all` makes of the parts that `some` made of each partition of the parent.
-struct Gather<T, S, A> {
+/// All records, combined by `f`.
+struct Reduce<F> {
+    f: Arc<F>,
+    site: Site,
+}
+
+impl<T: Data, F: Fn(T, T) -> T + Send + Sync> Fold<T> for Reduce<F> {
+    type State = Option<T>;
+
+    fn begin(&self, _: u64) -> Option<T> {
+        None
+    }
+
+    fn read(&self, reduced: &mut Option<T>, _: usize, records: &mut Reader<'_, T>) -> Result<(), Fault> {
+        while let Some(chunk) = records.next_chunk()? {
+            *reduced = at(self.site, || reduced.take().into_iter().chain(chunk.drain(..)).reduce(&*self.f));
+        }
+        Ok(())
+    }
+
+    fn join(&self, reduced: &mut Option<T>, next: Option<T>) {
+        *reduced = at(self.site, || reduced.take().into_iter().chain(next).reduce(&*self.f));
+    }
+}
+
+/// One partition with what `end` makes of all records of the parent.
+struct Gather<T, F, E> {
     parent: Node<T>,
-    some: S,
-    all: A,
+    fold: F,
+    end: E,
 }
 
 /// What a run keeps: the record, and whether its only reader may move it.
@@ -87,13 +96,12 @@ struct Gathered<U> {
     sole: bool,
 }
 
-impl<T, P, U, S, A> Partitions<U> for Gather<T, S, A>
+impl<T, U, F, E> Partitions<U> for Gather<T, F, E>
 where
     T: Data,
-    P: Send,
     U: Data,
-    S: Fn(&mut Reader<'_, T>) -> Result<P, Fault> + Send + Sync,
-    A: Fn(Vec<P>) -> Option<U> + Send + Sync,
+    F: Fold<T> + Send,
+    E: Fn(F::State) -> Option<U> + Send + Sync,
 {
     fn count(&self) -> usize {
         1
@@ -109,8 +117,12 @@ where
         }
         let all = 0..self.parent.count();
         prepare_parent(&self.parent, run, all.clone(), true)?;
-        let parts = run.read(&*self.parent, all, |_, records| (self.some)(records))?;
-        let record = run.guard(None, || Ok((self.all)(parts)))?;
+        let parts = run.fold(&*self.parent, all, &self.fold, |_, part| part)?;
+        let record = run.guard(None, || {
+            let mut whole = self.fold.begin(0);
+            parts.into_iter().for_each(|part| self.fold.join(&mut whole, part));
+            Ok((self.end)(whole))
+        })?;
         run.keep(self, Gathered { record: Mutex::new(record), sole });
         Ok(())
     }

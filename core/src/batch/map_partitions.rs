@@ -49,7 +49,7 @@ impl<T: Data> Batch<T> {
         I: IntoIterator<Item: Data> + 'static,
         F: Fn(usize, Records<T>) -> I + Send + Sync + 'static,
     {
-        self.narrow(move |partition, parent| {
+        self.narrow_whole(move |partition, parent| {
             let f = Arc::clone(&f);
             let iter = move || f(partition, Records::new(parent)).into_iter();
             Box::new(Whole::<_, I::IntoIter> { begin: Some(iter), iter: None, site })

@@ -6,6 +6,7 @@
 //! a time, in one task per partition; keyed operators and other shuffles end a stage.
 
 mod actions;
+mod arriving;
 mod blocks;
 mod cache;
 mod chunks;
@@ -14,6 +15,7 @@ mod exchange;
 pub(crate) mod fault;
 mod filter;
 mod flat_map;
+mod fold;
 mod gather;
 mod items;
 mod join;
@@ -78,12 +80,21 @@ impl<T: Data> Batch<T> {
         Self { context, node: Arc::new(node) }
     }
 
-    /// A batch whose partitions are made from this one's, each for itself. `open` runs in the partition's task.
+    /// A batch whose partitions are made from this one's, each for itself. `open` runs in the partition's task, or once in
+    /// the task of each piece that arrives of it.
     pub(crate) fn narrow<U: Data>(
         self,
         open: impl Fn(usize, Box<dyn Chunks<T>>) -> Box<dyn Chunks<U>> + Send + Sync + 'static,
     ) -> Batch<U> {
-        Batch::from_node(self.context, Narrow { parent: self.node, open })
+        Batch::from_node(self.context, Narrow { parent: self.node, open, whole: false })
+    }
+
+    /// As [`narrow`](Self::narrow), where `open` must get a partition from its beginning to its end.
+    pub(crate) fn narrow_whole<U: Data>(
+        self,
+        open: impl Fn(usize, Box<dyn Chunks<T>>) -> Box<dyn Chunks<U>> + Send + Sync + 'static,
+    ) -> Batch<U> {
+        Batch::from_node(self.context, Narrow { parent: self.node, open, whole: true })
     }
 
     /// The same batch with the notes of `sources` too.

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::arriving::{Arriving, Unopened};
 use super::chunks::Chunks;
 use super::fault::Fault;
 use super::run::Run;
@@ -26,6 +27,16 @@ pub(crate) trait Partitions<T>: Send + Sync {
 
     /// Opens one of the prepared partitions, in its task.
     fn open(&self, run: &Run, partition: usize) -> Result<Box<dyn Chunks<T>>, Fault>;
+
+    /// The partitions `wanted`, which are prepared, as they arrive in pieces, each of which becomes records apart from the
+    /// others. None where they are at hand, or where an operator wants a partition whole: then they are opened.
+    fn arriving<'r>(
+        &'r self,
+        _run: &'r Run,
+        _wanted: Range<usize>,
+    ) -> Result<Option<Box<dyn Arriving<'r, T> + 'r>>, Fault> {
+        Ok(None)
+    }
 
     /// Says that the owner of the whole batch is about to run it and nobody can afterwards: a node passes it on to
     /// its parents where it is their only owner, and items at the bottom are then moved instead of cloned.
@@ -57,10 +68,14 @@ pub(crate) fn claim_parent<T>(parent: &mut Node<T>) {
 pub(crate) struct Narrow<T, O> {
     pub(crate) parent: Node<T>,
     pub(crate) open: O,
+    /// What it makes of a record hangs on others of the partition, so `open` must get all of it.
+    pub(crate) whole: bool,
 }
 
 impl<T, U, O> Partitions<U> for Narrow<T, O>
 where
+    T: 'static,
+    U: 'static,
     O: Fn(usize, Box<dyn Chunks<T>>) -> Box<dyn Chunks<U>> + Send + Sync,
 {
     fn count(&self) -> usize {
@@ -79,7 +94,42 @@ where
         Ok((self.open)(partition, self.parent.open(run, partition)?))
     }
 
+    fn arriving<'r>(
+        &'r self,
+        run: &'r Run,
+        wanted: Range<usize>,
+    ) -> Result<Option<Box<dyn Arriving<'r, U> + 'r>>, Fault> {
+        if self.whole {
+            return Ok(None);
+        }
+        let arriving = self.parent.arriving(run, wanted)?;
+        Ok(arriving.map(|arriving| Box::new(Through { arriving, open: &self.open }) as _))
+    }
+
     fn claim(&mut self) {
         claim_parent(&mut self.parent);
+    }
+}
+
+/// Pieces that go through an operator on their way.
+struct Through<'r, T, O> {
+    arriving: Box<dyn Arriving<'r, T> + 'r>,
+    open: &'r O,
+}
+
+impl<'r, T, U, O> Arriving<'r, U> for Through<'r, T, O>
+where
+    T: 'static,
+    U: 'static,
+    O: Fn(usize, Box<dyn Chunks<T>>) -> Box<dyn Chunks<U>> + Send + Sync,
+{
+    fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Unopened<'r, U>)>, Fault> {
+        let open = self.open;
+        let next = self.arriving.next(partitions)?;
+        Ok(next.map(|(partition, piece)| (partition, Box::new(move || Ok(open(partition, piece()?))) as _)))
+    }
+
+    fn stop(&self) {
+        self.arriving.stop();
     }
 }

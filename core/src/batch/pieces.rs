@@ -1,8 +1,9 @@
 //! Partitions that arrive in pieces while the batch runs: the way in for sources that read ahead on threads of their own.
 //!
-//! The feed of a run is opened when the run first needs a partition; a partition's task takes its pieces one after
-//! another and drops each before it takes the next, so that a range of any length is read in bounded memory. What reads a
-//! partition for a second time in a run, as a join of a batch with itself does, gets another feed.
+//! The feed of a run is opened when the run first needs a partition. A stage that folds records takes pieces as they come,
+//! a task each; where a partition is wanted as a whole, its task takes them one after another. Each is dropped when it is
+//! read, so that a range of any length is read in bounded memory. What reads a partition for a second time in a run, as a
+//! join of a batch with itself does, gets another feed.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Batch;
+use super::arriving::{Arriving, Unopened};
 use super::chunks::{CHUNK, Chunks};
 use super::fault::{Fault, at};
 use super::partitions::Partitions;
@@ -31,20 +33,34 @@ pub type NextPiece<T> = (usize, Box<dyn Piece<T>>);
 
 /// The pieces of one run of a batch. Several tasks ask at the same time, each for its own partitions.
 pub trait PieceFeed<T>: Send + Sync {
-    /// Waits for the next piece of one of `partitions`, and says which one's it is; `None` when all of them are at their
-    /// end. The pieces of a partition come in order.
+    /// Waits for the next piece of one of `partitions`, those first in which the run has least to do, and says which one's
+    /// it is; `None` when all of them are at their end. The pieces of a partition come in order.
     ///
     /// It is the feed's own affair to bound the wait: an error, or the end of the source, must end it. A source that limits
     /// its memory keeps a share of it for every partition, for a task waits for the pieces of its own partition only.
     ///
     /// # Errors
-    /// When a piece cannot be had. It fails the task.
+    /// When a piece cannot be had. It fails the run.
     fn next(&self, partitions: &[usize]) -> Result<Option<NextPiece<T>>, SourceError>;
+
+    /// Whether all pieces are here already, so that nobody has to wait for one. A run then prefers tasks that read a
+    /// partition each, if there are enough of them. Default `false`.
+    fn is_ready(&self) -> bool {
+        false
+    }
+
+    /// Ends the waits of [`next`](Self::next) at once, with an error: the run has failed and wants no more. Default:
+    /// nothing, and the run ends when the wait does.
+    fn stop(&self) {}
 }
 
 impl BatchContext {
     /// A batch with one partition for each of `weights`, whose records arrive in pieces while it runs. A weight is about how
     /// many bytes the partition has; it decides how partitions are shared out and changes no result.
+    ///
+    /// Stages that can begin in the middle of a partition, which are all but those that hand it to a closure as a whole,
+    /// run a task a piece, on all workers; the thread that drives the run waits for the pieces. What they make of a
+    /// partition is put together in the order of its pieces. If several pieces fail, the error is that of one of them.
     ///
     /// `open` begins to deliver the pieces. It is called again when the batch runs again, and when a run reads it twice;
     /// every feed must give the same records, also while another one is read.
@@ -103,6 +119,17 @@ struct OpenFeed<T> {
     taken: Vec<bool>,
 }
 
+impl<T> OpenFeed<T> {
+    fn is_free(&self, wanted: &[usize]) -> bool {
+        wanted.iter().all(|partition| !self.taken[*partition])
+    }
+
+    fn take(&mut self, wanted: &[usize]) -> Arc<dyn PieceFeed<T>> {
+        wanted.iter().for_each(|partition| self.taken[*partition] = true);
+        Arc::clone(&self.feed)
+    }
+}
+
 impl<F> Pieces<F> {
     fn open_feed<T>(&self) -> Result<OpenFeed<T>, Fault>
     where
@@ -112,19 +139,17 @@ impl<F> Pieces<F> {
         Ok(OpenFeed { feed: Arc::from(feed), taken: vec![false; self.weights.len()] })
     }
 
-    /// A feed of which nobody reads the partition yet.
-    fn feed_of<T>(&self, opened: &Opened<T>, partition: usize) -> Result<Arc<dyn PieceFeed<T>>, Fault>
+    /// A feed of which nobody reads these partitions yet.
+    fn feed_of<T>(&self, opened: &Opened<T>, wanted: &[usize]) -> Result<Arc<dyn PieceFeed<T>>, Fault>
     where
         F: Fn() -> Result<Box<dyn PieceFeed<T>>, SourceError>,
     {
-        if let Some(free) = opened.0.lock().iter_mut().find(|feed| !feed.taken[partition]) {
-            free.taken[partition] = true;
-            return Ok(Arc::clone(&free.feed));
+        if let Some(free) = opened.0.lock().iter_mut().find(|feed| feed.is_free(wanted)) {
+            return Ok(free.take(wanted));
         }
         // Not under the lock, for the source's code runs. Whoever comes meanwhile opens one too, and that is right as well.
         let mut new = self.open_feed()?;
-        new.taken[partition] = true;
-        let feed = Arc::clone(&new.feed);
+        let feed = new.take(wanted);
         opened.0.lock().push(new);
         Ok(feed)
     }
@@ -156,11 +181,57 @@ where
     fn open(&self, run: &Run, partition: usize) -> Result<Box<dyn Chunks<T>>, Fault> {
         // Where nothing was opened there is nothing to read.
         let opened = run.kept::<_, Opened<T>>(self).filter(|_| self.weights[partition] > 0);
-        let feed = opened.map(|opened| self.feed_of(&opened, partition)).transpose()?;
+        let feed = opened.map(|opened| self.feed_of(&opened, &[partition])).transpose()?;
         Ok(Box::new(InPieces { feed, partition, site: self.site, current: None }))
     }
 
+    fn arriving<'r>(
+        &'r self,
+        run: &'r Run,
+        wanted: Range<usize>,
+    ) -> Result<Option<Box<dyn Arriving<'r, T> + 'r>>, Fault> {
+        let wanted: Vec<usize> = wanted.filter(|partition| self.weights[*partition] > 0).collect();
+        let Some(opened) = run.kept::<_, Opened<T>>(self) else { return Ok(None) };
+        let first = opened.0.lock().first().map(|opened| Arc::clone(&opened.feed));
+        let enough = wanted.len() >= run.context.executor().parallelism();
+        if enough && first.is_some_and(|feed| feed.is_ready()) {
+            return Ok(None);
+        }
+        let feed = self.feed_of(&opened, &wanted)?;
+        Ok(Some(Box::new(AsTheyCome { feed, site: self.site })))
+    }
+
     fn claim(&mut self) {}
+}
+
+/// The pieces of some partitions, a task each.
+struct AsTheyCome<T> {
+    feed: Arc<dyn PieceFeed<T>>,
+    site: Site,
+}
+
+impl<'r, T: 'static> Arriving<'r, T> for AsTheyCome<T> {
+    fn next(&self, partitions: &[usize]) -> Result<Option<(usize, Unopened<'r, T>)>, Fault> {
+        let site = self.site;
+        let next = at(site, || self.feed.next(partitions)).map_err(|cause| Fault::new(Some(site), cause))?;
+        let open = |piece| move || Ok(Box::new(OnePiece { piece, site }) as Box<dyn Chunks<T>>);
+        Ok(next.map(|(partition, piece)| (partition, Box::new(open(piece)) as _)))
+    }
+
+    fn stop(&self) {
+        self.feed.stop();
+    }
+}
+
+struct OnePiece<T> {
+    piece: Box<dyn Piece<T>>,
+    site: Site,
+}
+
+impl<T> Chunks<T> for OnePiece<T> {
+    fn next(&mut self, out: &mut Vec<T>) -> Result<bool, Fault> {
+        at(self.site, || self.piece.read(CHUNK, out)).map_err(|cause| Fault::new(Some(self.site), cause))
+    }
 }
 
 /// A partition whose pieces are read one after another.

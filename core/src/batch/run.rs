@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use super::arriving::Arriving;
 use super::chunks::Reader;
 use super::context::BatchContext;
 use super::fault::{Fault, guarded};
@@ -70,16 +71,20 @@ impl Run {
         results.into_iter().map(|r| r.into_inner().expect("an executor runs every task")).collect()
     }
 
-    /// A stage with one task for each of the partitions `wanted`, which are prepared; `work` gets a partition's number
-    /// and its records.
-    pub(crate) fn read<T: 'static, R: Send>(
-        &self,
-        node: &dyn Partitions<T>,
-        wanted: Range<usize>,
-        work: impl Fn(usize, &mut Reader<'_, T>) -> Result<R, Fault> + Sync,
-    ) -> Result<Vec<R>, TaskError> {
-        let weight = wanted.clone().map(|p| node.weight(self, p)).fold(0, u64::saturating_add);
-        self.stage(weight, wanted.len(), |i, halt| self.read_one(node, wanted.start + i, halt, &work))
+    /// The partitions `wanted`, which are prepared, as they arrive, if that is how they come and the pool is worth
+    /// it. None if they are wanted `whole`.
+    pub(crate) fn arriving<'r, T>(
+        &'r self,
+        node: &'r dyn Partitions<T>,
+        wanted: &Range<usize>,
+        weight: u64,
+        whole: bool,
+    ) -> Result<Option<Box<dyn Arriving<'r, T> + 'r>>, TaskError> {
+        // A worker must not wait for what other workers do.
+        if whole || !self.context.pays_to_share(weight) || self.context.executor().is_worker() {
+            return Ok(None);
+        }
+        self.guard(None, || node.arriving(self, wanted.clone()))
     }
 
     /// Reads one partition, on the calling thread.
@@ -118,6 +123,11 @@ impl Halt<'_> {
     pub(crate) fn never() -> Halt<'static> {
         static NO_TASK: AtomicUsize = AtomicUsize::new(usize::MAX);
         Halt { failed: &NO_TASK, task: 0 }
+    }
+
+    /// For one of many tasks of which none is needed once one of them has failed, which stores 0.
+    pub(crate) fn if_any(failed: &AtomicUsize) -> Halt<'_> {
+        Halt { failed, task: 1 }
     }
 
     #[inline]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use super::chunks::{CHUNK, Chunks, Reader};
 use super::exchange::Parcels;
 use super::fault::{Fault, at};
-use super::partitions::{Node, Partitions, claim_parent};
+use super::fold::Fold;
+use super::partitions::{Node, Partitions, claim_parent, prepare_parent};
 use super::run::Run;
-use super::shuffle::{Shuffled, read_groups};
+use super::shuffle::Shuffled;
 use super::{Batch, BatchContext};
 use crate::hash::{KeyHasher, place};
 use crate::{Data, Site, TaskError};
@@ -34,16 +35,16 @@ impl<T: Data> Batch<T> {
 
     pub(crate) fn repartition_at(self, partitions: usize, site: Site) -> Self {
         let n = partitions.max(1);
-        self.scatter(n, site, move |partition, index, _| partition.wrapping_add(index) % n)
+        self.scatter(n, site, true, move |partition, index, _| partition.wrapping_add(index) % n)
     }
 
     /// Sends each record to the partition that `place` names, from the number of its input partition, its place there,
     /// and the record.
-    fn scatter<P>(self, partitions: usize, site: Site, place: P) -> Self
+    fn scatter<P>(self, partitions: usize, site: Site, by_index: bool, place: P) -> Self
     where
         P: Fn(usize, usize, &T) -> usize + Send + Sync + 'static,
     {
-        Batch::from_node(self.context, Scatter { parent: self.node, partitions, place, site })
+        Batch::from_node(self.context, Scatter { parent: self.node, partitions, place, by_index, site })
     }
 }
 
@@ -69,7 +70,7 @@ impl<K: Data, V: Data> Batch<(K, V)> {
         F: Fn(&K) -> usize + Send + Sync + 'static,
     {
         let n = partitions.max(1);
-        self.scatter(n, site, move |_, _, (key, _)| f(key) % n)
+        self.scatter(n, site, false, move |_, _, (key, _)| f(key) % n)
     }
 }
 
@@ -86,21 +87,29 @@ where
 {
     let hasher: KeyHasher = context.hasher().clone();
     let place = move |_, _, (key, _): &(K, V)| place(hasher.hash(key), n);
-    Arc::new(Scatter { parent, partitions: n, place, site })
+    Arc::new(Scatter { parent, partitions: n, place, by_index: false, site })
 }
 
 struct Scatter<T, P> {
     parent: Node<T>,
     partitions: usize,
     place: P,
+    /// `place` looks at where a record is in its partition.
+    by_index: bool,
     site: Site,
 }
 
-impl<T, P> Scatter<T, P>
+impl<T, P> Fold<T> for Scatter<T, P>
 where
     T: Data,
     P: Fn(usize, usize, &T) -> usize + Send + Sync,
 {
+    type State = Parcels<T>;
+
+    fn begin(&self, _: u64) -> Parcels<T> {
+        (0..self.partitions).map(|_| Vec::new()).collect()
+    }
+
     fn read(
         &self,
         parcels: &mut Parcels<T>,
@@ -121,6 +130,14 @@ where
         }
         Ok(())
     }
+
+    fn join(&self, parcels: &mut Parcels<T>, next: Parcels<T>) {
+        parcels.iter_mut().zip(next).for_each(|(parcel, mut next)| parcel.append(&mut next));
+    }
+
+    fn is_whole(&self) -> bool {
+        self.by_index
+    }
 }
 
 impl<T, P> Partitions<T> for Scatter<T, P>
@@ -138,11 +155,9 @@ where
 
     fn prepare(&self, run: &Run, _: Range<usize>, sole: bool) -> Result<(), TaskError> {
         if run.kept::<_, Shuffled<T>>(self).is_none() {
-            let begin = |_| (0..self.partitions).map(|_| Vec::new()).collect::<Parcels<T>>();
-            let read = |parcels: &mut Parcels<T>, partition, records: &mut Reader<'_, T>| {
-                self.read(parcels, partition, records)
-            };
-            let made = read_groups(run, &self.parent, begin, read, |parcels| parcels)?;
+            let all = 0..self.parent.count();
+            prepare_parent(&self.parent, run, all.clone(), true)?;
+            let made = run.fold_groups(&*self.parent, all, self, |parcels| parcels)?;
             run.keep(self, Shuffled::new(made, self.partitions, sole));
         }
         Ok(())

@@ -12,6 +12,7 @@ use super::Batch;
 use super::cache::missing;
 use super::chunks::{Chunks, Reader};
 use super::fault::Fault;
+use super::fold::Fold;
 use super::items::{open_shared, weight_of};
 use super::partitions::{Node, Partitions, prepare_parent};
 use super::run::Run;
@@ -56,27 +57,46 @@ impl<U: Data, E: Data> Split<U, E> {
     fn prepare(&self, run: &Run, wanted: Range<usize>) -> Result<(), TaskError> {
         for missing in missing(&self.kept, wanted) {
             prepare_parent(&self.parent, run, missing.clone(), true)?;
-            run.read(&*self.parent, missing, |partition, records| {
-                let sides = split(records)?;
-                self.kept[partition].lock().get_or_insert(sides);
-                Ok(())
+            run.fold(&*self.parent, missing, &Apart, |partition, (ok, err)| {
+                let sides = || Sides { ok: Some(Arc::new(ok)), err: Some(Arc::new(err)) };
+                self.kept[partition].lock().get_or_insert_with(sides);
             })?;
         }
         Ok(())
     }
 }
 
-fn split<U, E>(records: &mut Reader<'_, Result<U, E>>) -> Result<Sides<U, E>, Fault> {
-    let (mut ok, mut err) = (Vec::new(), Vec::new());
-    while let Some(chunk) = records.next_chunk()? {
-        for record in chunk.drain(..) {
-            match record {
-                Ok(record) => ok.push(record),
-                Err(record) => err.push(record),
+/// The records of each side in a vector.
+struct Apart;
+
+impl<U: Send, E: Send> Fold<Result<U, E>> for Apart {
+    type State = (Vec<U>, Vec<E>);
+
+    fn begin(&self, _: u64) -> Self::State {
+        (Vec::new(), Vec::new())
+    }
+
+    fn read(
+        &self,
+        (ok, err): &mut Self::State,
+        _: usize,
+        records: &mut Reader<'_, Result<U, E>>,
+    ) -> Result<(), Fault> {
+        while let Some(chunk) = records.next_chunk()? {
+            for record in chunk.drain(..) {
+                match record {
+                    Ok(record) => ok.push(record),
+                    Err(record) => err.push(record),
+                }
             }
         }
+        Ok(())
     }
-    Ok(Sides { ok: Some(Arc::new(ok)), err: Some(Arc::new(err)) })
+
+    fn join(&self, (ok, err): &mut Self::State, mut next: Self::State) {
+        ok.append(&mut next.0);
+        err.append(&mut next.1);
+    }
 }
 
 /// Finds one of the two sides.

@@ -46,12 +46,18 @@ pub trait Executor: Debug + Send + Sync {
     /// Calls `task` once with every number `tasks` yields, each call on any thread, and returns when all calls have
     /// returned.
     ///
-    /// The iterator is pulled on the calling thread and may wait there, as for a source that is still reading; tasks
-    /// already handed over should run meanwhile. Tasks do not wait for each other, so any order and any number of
+    /// The iterator is pulled on the calling thread and may wait there, as for a source that is still reading, or for
+    /// tasks already handed over, which must run meanwhile. Tasks do not wait for each other, so any order and any number of
     /// threads will do.
     fn run(&self, tasks: &mut dyn Iterator<Item = usize>, task: &(dyn Fn(usize) + Sync));
 
     /// How many tasks can run at the same time; at least 1. With 1 the batch runs on the calling thread and
     /// [`run`](Self::run) is not called.
     fn parallelism(&self) -> usize;
+
+    /// Whether the calling thread is one of those that run tasks: then a stage that is run from it, inside a task, does
+    /// not wait for other tasks. Default `false`.
+    fn is_worker(&self) -> bool {
+        false
+    }
 }

@@ -38,15 +38,18 @@ impl RayonExecutor {
     pub fn on(pool: Arc<ThreadPool>) -> Self {
         Self { threads: pool.current_num_threads().max(1), pool: Reach::Host(pool) }
     }
+
+    fn pool(&self) -> Option<Arc<ThreadPool>> {
+        match &self.pool {
+            Reach::Host(pool) => Some(Arc::clone(pool)),
+            Reach::Own(pool) => pool.upgrade(),
+        }
+    }
 }
 
 impl Executor for RayonExecutor {
     fn run(&self, tasks: &mut dyn Iterator<Item = usize>, task: &(dyn Fn(usize) + Sync)) {
-        let pool = match &self.pool {
-            Reach::Host(pool) => Some(Arc::clone(pool)),
-            Reach::Own(pool) => pool.upgrade(),
-        };
-        match pool {
+        match self.pool() {
             Some(pool) => pool.in_place_scope(|scope| {
                 for i in tasks {
                     scope.spawn(move |_| task(i));
@@ -58,6 +61,10 @@ impl Executor for RayonExecutor {
 
     fn parallelism(&self) -> usize {
         self.threads
+    }
+
+    fn is_worker(&self) -> bool {
+        self.pool().is_some_and(|pool| pool.current_thread_index().is_some())
     }
 }
 

@@ -2,6 +2,7 @@
 //! tables' entries are exchanged, and each output partition merges its parcels in the task that reads it.
 
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::mem::needs_drop;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use super::table::Table;
 use crate::batch::chunks::{Chunks, FromIter, Reader};
 use crate::batch::exchange::Parcels;
 use crate::batch::fault::{Fault, at};
-use crate::batch::partitions::{Node, Partitions, claim_parent};
+use crate::batch::fold::Fold;
+use crate::batch::partitions::{Node, Partitions, claim_parent, prepare_parent};
 use crate::batch::run::Run;
-use crate::batch::shuffle::{Shuffled, read_groups};
+use crate::batch::shuffle::Shuffled;
 use crate::hash::KeyHasher;
 use crate::{Batch, Data, Site, TaskError};
 
@@ -93,29 +95,62 @@ where
     fn combine<C, S>(&self, run: &Run) -> Result<Vec<Parcels<(K, C)>>, TaskError>
     where
         C: Data,
-        S: Slot<C>,
+        S: Slot<C> + Send,
         A: Fn(V) -> C + Send + Sync,
         M: Fn(C, V) -> C + Send + Sync,
-        B: Send + Sync,
+        B: Fn(C, C) -> C + Send + Sync,
     {
-        let Combiner { create, merge_value, site, keys_last, .. } = &*self.combiner;
-        let begin = |weight: u64| {
-            // No more keys than a batch of this weight can have: a quiet hour does not pay for a busy one.
-            let most = usize::try_from(weight / 8).unwrap_or(usize::MAX);
-            let room = keys_last.load(Ordering::Relaxed).min(most);
-            Table::<K, S>::with_room(run.context.hasher().clone(), room)
+        let all = 0..self.parent.count();
+        prepare_parent(&self.parent, run, all.clone(), true)?;
+        let tables = Tables {
+            combiner: &*self.combiner,
+            hasher: run.context.hasher(),
+            slot: PhantomData::<fn() -> (C, S)>,
         };
-        let read = |table: &mut Table<K, S>, _, records: &mut Reader<'_, (K, V)>| {
-            while let Some(chunk) = records.next_chunk()? {
-                at(*site, || table.combine(chunk, create, merge_value));
-            }
-            Ok(())
-        };
-        let end = |table: Table<K, S>| {
-            keys_last.store(table.len(), Ordering::Relaxed);
+        run.fold_groups(&*self.parent, all, &tables, |table: Table<K, S>| {
+            self.combiner.keys_last.store(table.len(), Ordering::Relaxed);
             table.into_parcels(self.partitions)
-        };
-        read_groups(run, &self.parent, begin, read, end)
+        })
+    }
+}
+
+/// Pairs become a table of what the values of each key are combined to.
+struct Tables<'c, A, M, B, C, S> {
+    combiner: &'c Combiner<A, M, B>,
+    hasher: &'c KeyHasher,
+    slot: PhantomData<fn() -> (C, S)>,
+}
+
+impl<K, V, C, S, A, M, B> Fold<(K, V)> for Tables<'_, A, M, B, C, S>
+where
+    K: Data + Hash + Eq,
+    V: Data,
+    C: Data,
+    S: Slot<C> + Send,
+    A: Fn(V) -> C + Send + Sync,
+    M: Fn(C, V) -> C + Send + Sync,
+    B: Fn(C, C) -> C + Send + Sync,
+{
+    type State = Table<K, S>;
+
+    fn begin(&self, weight: u64) -> Table<K, S> {
+        // No more keys than a batch of this weight can have: a quiet hour does not pay for a busy one.
+        let most = usize::try_from(weight / 8).unwrap_or(usize::MAX);
+        let room = self.combiner.keys_last.load(Ordering::Relaxed).min(most);
+        Table::with_room(self.hasher.clone(), room)
+    }
+
+    fn read(&self, table: &mut Table<K, S>, _: usize, records: &mut Reader<'_, (K, V)>) -> Result<(), Fault> {
+        let Combiner { create, merge_value, site, .. } = self.combiner;
+        while let Some(chunk) = records.next_chunk()? {
+            at(*site, || table.combine(chunk, create, merge_value));
+        }
+        Ok(())
+    }
+
+    fn join(&self, table: &mut Table<K, S>, next: Table<K, S>) {
+        let merge = |a, b| (self.combiner.merge_combiners)(a, b);
+        at(self.combiner.site, || table.combine(&mut next.into_entries(), |value| value, merge));
     }
 }
 

@@ -2,6 +2,7 @@
 //! runs again and its blocks are gone. On the job thread, and in tasks that want a partition whole.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use batchmill::{Data, InputHandle, NextPiece, PieceFeed, SourceError};
@@ -68,6 +69,7 @@ impl RangeReader {
             decoder: Arc::clone(decoder),
             bad_records: Arc::clone(&self.bad_records),
             progress,
+            stopped: AtomicBool::new(false),
             _fetching: fetching,
         }))
     }
@@ -96,16 +98,27 @@ struct Feed<T> {
     decoder: Arc<dyn RecordDecoder<T>>,
     bad_records: Arc<BadRecords>,
     progress: Option<Arc<Progress>>,
+    /// The run wants no more.
+    stopped: AtomicBool,
     /// Where the ranges are fetched for this run alone.
     _fetching: Option<Fetching>,
 }
 
 impl<T: Data> PieceFeed<T> for Feed<T> {
     fn next(&self, partitions: &[usize]) -> Result<Option<NextPiece<T>>, SourceError> {
-        let taken = self.read_ahead.next(&self.cursors, partitions, self.keep);
+        let taken = self.read_ahead.next(&self.cursors, partitions, self.keep, &self.stopped);
         let Some((index, taken)) = taken.map_err(|(_, error)| error)? else { return Ok(None) };
         let (decoder, bad_records) = (Arc::clone(&self.decoder), Arc::clone(&self.bad_records));
         Ok(Some((index, Box::new(BlockPiece::new(taken, decoder, bad_records, self.progress.clone())))))
+    }
+
+    fn is_ready(&self) -> bool {
+        self.keep
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.read_ahead.wake_readers();
     }
 }
 

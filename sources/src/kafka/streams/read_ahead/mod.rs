@@ -11,6 +11,7 @@ mod sink;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -164,7 +165,8 @@ impl ReadAhead {
     }
 
     /// Waits for the next block of one of the cursors that are `wanted`, by their numbers, and takes it. `None` when all of
-    /// them are at their end. What ends the wait else is the failure of one of them, or [`close`](Self::close).
+    /// them are at their end. What ends the wait else is the failure of one of them, [`close`](Self::close), or that
+    /// `stopped` is set and the readers are [woken](Self::wake_readers).
     ///
     /// With `keep` the blocks stay here for other readers, until [`drop_until`](Self::drop_until).
     pub(super) fn next(
@@ -172,10 +174,11 @@ impl ReadAhead {
         cursors: &[Cursor],
         wanted: &[usize],
         keep: bool,
+        stopped: &AtomicBool,
     ) -> Result<Option<(usize, Taken)>, ReadFailure> {
         let mut state = self.state.lock();
         loop {
-            if state.closed {
+            if state.closed || stopped.load(Ordering::Relaxed) {
                 return Err((None, KafkaError::Stopped));
             }
             match state.try_next(cursors, wanted, keep)? {
@@ -195,6 +198,13 @@ impl ReadAhead {
                 }
             }
         }
+    }
+
+    /// Has readers look whether they are stopped.
+    pub(super) fn wake_readers(&self) {
+        // Under the lock, so that none is between its look and its wait.
+        let _state = self.state.lock();
+        self.changed.notify_all();
     }
 
     fn give_back(&self, partition: &TopicPartition, bytes: usize) {
