@@ -1,17 +1,17 @@
 //! [`OpenBatch`], to which a partition's records are added under its lock, and [`Batch`], which is laid out for the broker,
 //! sent, and sent again. Laying out (compression, checksums, old formats) is done on the sender's thread.
 
+mod layout;
+
 use std::sync::Arc;
 
 use batchmill::Mono;
 
+pub(super) use self::layout::{Format, LayoutError};
+use self::layout::{gather, old_format};
 use super::group::{Group, Members};
 use super::memory::Memory;
-use crate::kafka::wire::records::{
-    BatchBuilder, BatchFlags, BatchWalk, Codec, Limits, NewHeader, NewRecord, Payload, RawRecord,
-    RecordError, message_set, number_batch, open,
-};
-use crate::kafka::wire::{Reader, WireError};
+use crate::kafka::wire::records::{BatchBuilder, BatchFlags, Codec, NewHeader, NewRecord, number_batch};
 
 /// The memory that a batch begins with, in bytes.
 pub(super) const FIRST_BYTES: usize = 16 * 1024;
@@ -111,13 +111,6 @@ enum Body {
     LaidOut(Vec<u8>, Format),
 }
 
-/// How a batch is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Format {
-    pub(super) magic: u8,
-    pub(super) codec: Codec,
-}
-
 /// An idempotent producer, as the brokers know it, and the sequence number of a batch's first record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
@@ -132,25 +125,6 @@ pub(super) struct ProducerId {
     pub(super) epoch: i16,
     /// Counts the ids of this program's producer.
     pub(super) generation: u64,
-}
-
-/// Why a batch cannot be laid out, which cannot happen to what was gathered here.
-#[derive(Debug)]
-pub(super) enum LayoutError {
-    Records(RecordError),
-    Wire(WireError),
-}
-
-impl From<RecordError> for LayoutError {
-    fn from(error: RecordError) -> Self {
-        Self::Records(error)
-    }
-}
-
-impl From<WireError> for LayoutError {
-    fn from(error: WireError) -> Self {
-        Self::Wire(error)
-    }
 }
 
 impl Batch {
@@ -268,182 +242,5 @@ pub(super) fn following(sequence: i32, records: u32) -> i32 {
     ((i64::from(sequence) + i64::from(records)) % (1_i64 << 31)) as i32
 }
 
-/// Gathers those records of a set anew that are to be kept, by their place in it.
-fn gather(set: &[u8], keep: &mut dyn FnMut(u32) -> bool) -> Result<BatchBuilder, LayoutError> {
-    let mut builder = BatchBuilder::new();
-    let mut at = 0;
-    each(set, |record, bytes| {
-        at += 1;
-        if !keep(at - 1) {
-            return Ok(());
-        }
-        let headers = headers(record, bytes)?;
-        let (key, value) = (record.key.of(bytes), record.value.of(bytes));
-        let timestamp = record.timestamp.unwrap_or(-1);
-        builder.push(&NewRecord { key, value, headers: &headers, timestamp });
-        Ok(())
-    })?;
-    Ok(builder)
-}
-
-/// The records of a batch of magic 2 as a message set: what brokers before 0.11 take. It has no headers.
-fn old_format(batch: &[u8], format: Format) -> Result<Vec<u8>, LayoutError> {
-    let mut parts = Vec::new();
-    each(batch, |record, _| {
-        parts.push(*record);
-        Ok(())
-    })?;
-    let records: Vec<_> = (0..)
-        .zip(&parts)
-        .map(|(offset, record)| {
-            let (key, value) = (record.key.of(batch), record.value.of(batch));
-            let timestamp = record.timestamp.unwrap_or(-1);
-            (offset, NewRecord { key, value, headers: &[], timestamp })
-        })
-        .collect();
-    Ok(message_set(format.magic, format.codec, &records)?)
-}
-
-/// Calls `use_it` with each record of a set and the bytes it lies in.
-fn each(
-    set: &[u8],
-    mut use_it: impl FnMut(&RawRecord, &[u8]) -> Result<(), LayoutError>,
-) -> Result<(), LayoutError> {
-    for span in BatchWalk::new(set) {
-        let span = span?;
-        // What was gathered here needs no limit, and is below that of all sizes.
-        let mut opened = open(set, &span, &Limits { max_bytes: i32::MAX as usize, max_ratio: usize::MAX })?;
-        let bytes = match &opened.payload {
-            Payload::InPlace(_) => set,
-            Payload::Inflated(bytes) => bytes,
-        };
-        while let Some(record) = opened.records.next(bytes)? {
-            use_it(&record, bytes)?;
-        }
-    }
-    Ok(())
-}
-
-fn headers<'b>(record: &RawRecord, bytes: &'b [u8]) -> Result<Vec<NewHeader<'b>>, WireError> {
-    let mut input = Reader::new(record.headers.of(bytes).unwrap_or_default());
-    let mut part = || match usize::try_from(input.varint()?) {
-        Ok(length) => input.take(length).map(Some),
-        Err(_) => Ok(None),
-    };
-    (0..record.header_count)
-        .map(|_| {
-            let key = part()?.unwrap_or_default();
-            Ok((std::str::from_utf8(key).unwrap_or_default(), part()?))
-        })
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HEADERS: [NewHeader<'static>; 2] = [("a", Some(b"1")), ("a", None)];
-
-    fn open_batch(memory: &Memory, records: usize, group: &Arc<Group>) -> OpenBatch {
-        let buffer = memory.take(100, FIRST_BYTES).unwrap();
-        let mut batch = OpenBatch::new(buffer, Mono::default());
-        for n in 0..records {
-            let value = format!("value {n}");
-            let value = Some(value.as_bytes()).filter(|_| n % 3 != 2);
-            let record = NewRecord { key: Some(b"k"), value, headers: &HEADERS, timestamp: 1_000 + n as i64 };
-            assert!(batch.push(&record, &[("b", Some(b"2"))], 100, (1 << 20, memory), group));
-        }
-        batch
-    }
-
-    type Seen = (Option<i64>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>);
-
-    fn seen(set: &[u8]) -> Vec<Seen> {
-        let mut all = Vec::new();
-        each(set, |record, bytes| {
-            let headers = headers(record, bytes)?.into_iter();
-            let headers = headers.map(|(key, value)| (key.to_owned(), value.map(<[u8]>::to_vec))).collect();
-            all.push((record.timestamp, record.value.of(bytes).map(<[u8]>::to_vec), headers));
-            Ok(())
-        })
-        .unwrap();
-        all
-    }
-
-    fn number(sequence: i32) -> Option<Number> {
-        Some(Number { id: ProducerId { id: 7, epoch: 0, generation: 1 }, sequence })
-    }
-
-    #[test]
-    fn every_format_has_the_same_records() {
-        let (memory, group) = (Memory::new(1 << 20), Arc::new(Group::default()));
-        let mut batch = open_batch(&memory, 10, &group).seal(0);
-        let plain = Format { magic: 2, codec: Codec::None };
-        batch.lay_out(plain, &memory).unwrap();
-        let all = seen(batch.set());
-        assert_eq!((all.len(), all[0].2.len(), all[2].1.is_none()), (10, 3, true));
-        let formats = [(2, Codec::Lz4), (1, Codec::Snappy), (0, Codec::Gzip), (1, Codec::None)];
-        for (magic, codec) in formats {
-            let mut batch = open_batch(&memory, 10, &group).seal(0);
-            batch.lay_out(Format { magic, codec }, &memory).unwrap();
-            let old: Vec<_> = all
-                .iter()
-                .cloned()
-                .map(|(time, value, headers)| match magic {
-                    2 => (time, value, headers),
-                    1 => (time, value, Vec::new()),
-                    _ => (None, value, Vec::new()),
-                })
-                .collect();
-            assert_eq!(seen(batch.set()), old, "magic {magic} {codec:?}");
-            // It comes back to a broker that takes the newest.
-            batch.lay_out(plain, &memory).unwrap();
-            assert_eq!(seen(batch.set()), old, "magic {magic} {codec:?} and back");
-            batch.end(None, &memory);
-        }
-        batch.end(None, &memory);
-        assert_eq!((memory.in_use(), group.wait(None)), (0, 0));
-    }
-
-    #[test]
-    fn a_batch_is_numbered_anew_in_place() {
-        let (memory, group) = (Memory::new(1 << 20), Arc::new(Group::default()));
-        let mut batch = open_batch(&memory, 3, &group).seal(0);
-        for sequence in [5, 0] {
-            batch.number = number(sequence);
-            batch.lay_out(Format { magic: 2, codec: Codec::None }, &memory).unwrap();
-            let span = BatchWalk::new(batch.set()).next().unwrap().unwrap();
-            assert_eq!((span.producer_id, span.base_sequence), (7, sequence));
-            assert_eq!(seen(batch.set()).len(), 3);
-        }
-    }
-
-    #[test]
-    fn half_a_batch_keeps_its_numbers_and_its_waiters() {
-        let (memory, group) = (Memory::new(1 << 20), Arc::new(Group::default()));
-        let mut batch = open_batch(&memory, 5, &group).seal(100);
-        batch.number = number(i32::MAX);
-        batch.lay_out(Format { magic: 2, codec: Codec::Lz4 }, &memory).unwrap();
-        let mut second = batch.split(&memory).unwrap().unwrap();
-        assert_eq!((batch.first, batch.records, batch.next()), (100, 2, 102));
-        assert_eq!((second.first, second.records, second.number), (102, 3, number(1)));
-        batch.end(None, &memory);
-        assert_eq!(group.wait(Some(crate::kafka::client::deadline::Deadline::after(Default::default()))), 1);
-        assert!(second.split(&memory).unwrap().is_none(), "what was never sent was never refused");
-        second.end(None, &memory);
-        assert_eq!((memory.in_use(), group.wait(None)), (0, 0));
-    }
-
-    #[test]
-    fn a_batch_is_full_at_its_limit_or_with_the_memory() {
-        let group = Arc::new(Group::default());
-        let record = NewRecord { value: Some(&[b'x'; 1_000]), ..NewRecord::default() };
-        let filled = |limit, memory: &Memory| {
-            let mut batch = OpenBatch::new(memory.take(1_100, 2_000).unwrap(), Mono::default());
-            (0..).take_while(|_| batch.push(&record, &[], 1_100, (limit, memory), &group)).count()
-        };
-        assert_eq!(filled(10_300, &Memory::new(1 << 20)), 10);
-        assert_eq!(filled(10_300, &Memory::new(4_000)), 3);
-        assert_eq!(filled(100, &Memory::new(1 << 20)), 1, "a record alone is taken at any size");
-    }
-}
+mod tests;

@@ -4,21 +4,21 @@
 //! Order is kept so: batches leave in the order of their records; one that is put back holds up the others until all that
 //! are under way have come back. Batches that have a number keep it, so that a broker drops what it has already.
 
+mod recovery;
+mod terms;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use batchmill::Mono;
 use parking_lot::Mutex;
 
+pub(super) use self::terms::{Added, Adding, Numbers, Taken, Terms};
 use super::batch::{Batch, FIRST_BYTES, Number, OpenBatch, ProducerId, following};
-use super::group::Group;
 use super::inbox::Inbox;
-use super::memory::{Before, Memory};
-use super::settings::Settings;
 use super::topic::Topic;
 use crate::kafka::client::backoff::{Backoff, BackoffRange};
 use crate::kafka::client::deadline::now;
-use crate::kafka::wire::records::{NewHeader, NewRecord};
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// What a batch needs beside its records, in bytes.
@@ -61,75 +61,6 @@ struct State {
     /// What the last attempt came to.
     trouble: Option<KafkaError>,
     is_closed: bool,
-}
-
-/// What a record comes with.
-pub(super) struct Adding<'a> {
-    pub(super) record: NewRecord<'a>,
-    /// More headers than its own.
-    pub(super) more: &'a [NewHeader<'a>],
-    /// How many bytes it has at most.
-    pub(super) room: usize,
-    pub(super) group: &'a Arc<Group>,
-    pub(super) memory: &'a Memory,
-    /// The size of a full batch.
-    pub(super) limit: usize,
-    pub(super) max_records: u32,
-}
-
-/// What came of adding a record.
-#[derive(Debug)]
-pub(super) enum Added {
-    /// It is in a batch.
-    Quietly,
-    /// It is, and this thread should look.
-    Tell(Arc<Inbox>),
-    /// It is, and nobody leads the partition.
-    TellSupervisor,
-    /// There is no memory.
-    Full(Before),
-    /// The producer is closed.
-    Closed,
-}
-
-/// On what terms a broker's thread takes a batch.
-#[derive(Debug)]
-pub(super) struct Terms<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) node: i32,
-    pub(super) now: Mono,
-    /// Batches that are not full do not wait.
-    pub(super) hurry: bool,
-    /// How many bytes the batch may have.
-    pub(super) room: usize,
-    /// Who numbers batches.
-    pub(super) numbers: Numbers,
-    /// Only says whether there is one.
-    pub(super) look_only: bool,
-}
-
-/// Whether batches have numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Numbers {
-    /// They have none.
-    Off,
-    /// From this producer; none while there is no id.
-    On(Option<ProducerId>),
-}
-
-/// What was taken.
-#[derive(Debug)]
-pub(super) enum Taken {
-    /// A batch is under way.
-    Batch(Batch),
-    /// There is one, or one that does not fit into this request.
-    Due,
-    /// Nothing before this moment.
-    Later(Option<Mono>),
-    /// It waits for a new id.
-    NeedsId,
-    /// This thread has no more to do with it.
-    Leave,
 }
 
 impl Partition {
@@ -225,175 +156,6 @@ impl Partition {
             return Taken::Due;
         }
         state.take(terms)
-    }
-
-    /// Takes what has been tried for too long. Where nobody leads the partition this is the supervisor's task: when the
-    /// next is due.
-    pub(super) fn expire_homeless(
-        &self,
-        settings: &Settings,
-        now: Mono,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) -> Option<Mono> {
-        let mut state = self.state.lock();
-        if state.home.is_some() {
-            return None;
-        }
-        self.expire(&mut state, settings, now, failed);
-        state.oldest().map(|born| born + settings.delivery_timeout)
-    }
-
-    fn expire(
-        &self,
-        state: &mut State,
-        settings: &Settings,
-        now: Mono,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) {
-        let is_late = |born: Mono| born + settings.delivery_timeout <= now;
-        if !state.oldest().is_some_and(is_late) {
-            return;
-        }
-        if state.open.as_ref().is_some_and(|open| is_late(open.born)) {
-            state.seal();
-        }
-        while state.queue.front().is_some_and(|batch| is_late(batch.born)) {
-            let Some(batch) = state.queue.pop_front() else { break };
-            let error = KafkaError::NotDelivered {
-                partition: self.name.clone(),
-                records: batch.records,
-                after: settings.delivery_timeout,
-                cause: state.trouble.clone().map(Arc::new),
-            };
-            if let Some(number) = batch.number {
-                self.renew(state, number.id, &error, failed);
-            }
-            failed.push((batch, error));
-        }
-    }
-
-    /// A batch that was under way is acknowledged.
-    pub(super) fn acknowledged(&self) {
-        let mut state = self.state.lock();
-        state.came_back();
-        state.backoff.reset();
-        state.hold = None;
-        state.trouble = None;
-    }
-
-    /// A batch that was under way has to be sent again, after a pause if `pauses`. What cannot be is put into `failed`.
-    pub(super) fn put_back(
-        self: &Arc<Self>,
-        batch: Batch,
-        cause: &KafkaError,
-        pauses: bool,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) {
-        let mut state = self.state.lock();
-        state.came_back();
-        state.recovering = true;
-        state.trouble = Some(cause.clone());
-        if pauses && state.hold.is_none_or(|hold| hold <= now()) {
-            state.hold = Some(now() + state.backoff.pause());
-        }
-        self.insert(&mut state, batch, cause, failed);
-    }
-
-    /// The other half of a batch that was under way.
-    pub(super) fn put_half_back(
-        self: &Arc<Self>,
-        half: Batch,
-        cause: &KafkaError,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) {
-        let mut state = self.state.lock();
-        self.insert(&mut state, half, cause, failed);
-    }
-
-    fn insert(
-        self: &Arc<Self>,
-        state: &mut State,
-        mut batch: Batch,
-        cause: &KafkaError,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) {
-        if batch.number.is_some_and(|number| number.id.generation <= state.spent) {
-            if batch.in_doubt {
-                let error = self.in_doubt(&batch, cause);
-                failed.push((batch, error));
-                return;
-            }
-            batch.number = None;
-        }
-        let at = state.queue.partition_point(|other| other.first < batch.first);
-        state.queue.insert(at, batch);
-        // Its leader may be another one than when it left.
-        if !state.is_noted {
-            state.note(self);
-        }
-    }
-
-    /// A batch that was under way has failed for good. If it had a number, others that have one need a new one, and what may
-    /// have been appended under the old one fails too.
-    pub(super) fn failed(&self, batch: Batch, error: KafkaError, failed: &mut Vec<(Batch, KafkaError)>) {
-        let mut state = self.state.lock();
-        state.came_back();
-        if let Some(number) = batch.number {
-            self.renew(&mut state, number.id, &error, failed);
-        }
-        failed.push((batch, error));
-    }
-
-    /// A batch that was under way was not appended, for the broker does not know who numbered it: it gets another number.
-    pub(super) fn forgotten(
-        self: &Arc<Self>,
-        batch: Batch,
-        cause: &KafkaError,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) {
-        let mut state = self.state.lock();
-        state.came_back();
-        if let Some(number) = batch.number {
-            self.renew(&mut state, number.id, cause, failed);
-        }
-        self.insert(&mut state, batch, cause, failed);
-    }
-
-    /// The numbers of this id are of no use any more: there would be a gap.
-    fn renew(
-        &self,
-        state: &mut State,
-        id: ProducerId,
-        cause: &KafkaError,
-        failed: &mut Vec<(Batch, KafkaError)>,
-    ) {
-        if id.generation <= state.spent {
-            return;
-        }
-        state.spent = id.generation;
-        state.id = None;
-        state.recovering = true;
-        for mut batch in std::mem::take(&mut state.queue) {
-            if batch.number.is_some() && batch.in_doubt {
-                let error = self.in_doubt(&batch, cause);
-                failed.push((batch, error));
-                continue;
-            }
-            batch.number = None;
-            state.queue.push_back(batch);
-        }
-    }
-
-    pub(super) fn in_doubt(&self, batch: &Batch, cause: &KafkaError) -> KafkaError {
-        let cause = Arc::new(cause.clone());
-        KafkaError::InDoubt { partition: self.name.clone(), records: batch.records, cause }
-    }
-
-    /// Whether an earlier batch of the partition is not settled, so that the broker could not take this one.
-    pub(super) fn has_earlier(&self, batch: &Batch) -> bool {
-        let state = self.state.lock();
-        batch.number.is_some_and(|number| number.id.generation <= state.spent)
-            || state.queue.front().is_some_and(|other| other.first < batch.first)
     }
 
     /// Says who leads the partition now: nobody, or the broker whose thread looks here. Its inbox is returned if it has
