@@ -118,7 +118,7 @@ pub fn kafka_inflate(data: &[u8]) {
 }
 
 fn codec(number: u8) -> Codec {
-    Codec::from_attributes(number.into()).unwrap_or_default()
+    Codec::from_attributes(number.into())
 }
 
 /// Records that are written in any format come back as they were.

@@ -164,6 +164,30 @@ fn damaged_records_stop_the_batch_or_are_skipped_and_told_of() {
 }
 
 #[test]
+fn records_of_an_unknown_codec_stop_the_batch_or_are_skipped_alone() {
+    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    cluster.produce("lines", 0, ["before"]).unwrap();
+    cluster.produce_batch("lines", 0, FakeBatch::of(["a", "b"]).codec(Codec::Unknown(5))).unwrap();
+    cluster.produce("lines", 0, ["behind"]).unwrap();
+    let run = |params: KafkaParams| {
+        let (ssc, recorder) = context();
+        let values = lines(&ssc, &cluster, params).map(|record| record.value_text().to_string()).collect();
+        let result = ssc.start_stepped().unwrap().step_batch();
+        (result.map(|_| ()), values.take_all(), recorder)
+    };
+    let error = run(params()).0.unwrap_err();
+    let KafkaError::Records { offset: 1, cause: RecordError::UnsupportedCodec { codec: 5 }, .. } =
+        kafka_error(&error)
+    else {
+        panic!("{error}")
+    };
+    let (result, values, recorder) = run(params().on_bad_record(OnBadRecord::Skip));
+    result.unwrap();
+    assert_eq!(values, ["before", "behind"]);
+    recorder.wait_for_source("bad_records_skipped", 1);
+}
+
+#[test]
 fn a_partition_that_stays_away_fails_after_its_time_and_holds_up_no_other() {
     let cluster = FakeKafka::builder().brokers(2).topic("lines", 2).start().unwrap();
     let away = cluster.leader("lines", 1).unwrap().unwrap();

@@ -14,7 +14,8 @@ use super::records::{Codec, RecordError};
 /// Inflates `compressed` onto the end of `out`, by at most `limit` bytes.
 ///
 /// # Errors
-/// [`RecordError::TooLarge`] or [`RecordError::Inflate`]; what was inflated up to there is in `out`.
+/// [`RecordError::TooLarge`], [`RecordError::Inflate`] or [`RecordError::UnsupportedCodec`]; what was inflated up to there
+/// is in `out`.
 pub fn inflate(codec: Codec, compressed: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), RecordError> {
     match codec {
         Codec::None => plain(compressed, limit, out),
@@ -22,13 +23,14 @@ pub fn inflate(codec: Codec, compressed: &[u8], limit: usize, out: &mut Vec<u8>)
         Codec::Snappy => snappy::inflate(compressed, limit, out),
         Codec::Lz4 => lz4::inflate(compressed, limit, out),
         Codec::Zstd => zstd::inflate(compressed, limit, out),
+        Codec::Unknown(codec) => Err(RecordError::UnsupportedCodec { codec }),
     }
 }
 
-/// Compresses `bytes` as brokers and other clients expect it.
+/// Compresses `bytes` as brokers and other clients expect it; for a codec that is not known they stay as they are.
 pub fn compress(codec: Codec, bytes: &[u8]) -> Vec<u8> {
     match codec {
-        Codec::None => bytes.to_vec(),
+        Codec::None | Codec::Unknown(_) => bytes.to_vec(),
         Codec::Gzip => gzip::compress(bytes),
         Codec::Snappy => snappy::compress(bytes),
         Codec::Lz4 => lz4::compress(bytes),

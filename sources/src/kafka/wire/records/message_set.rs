@@ -114,7 +114,7 @@ fn layout(set: &[u8], at: usize) -> Result<Message, RecordError> {
     Ok(Message {
         offset: i64_at(set, at),
         magic,
-        codec: Codec::from_attributes(attributes)?,
+        codec: Codec::from_attributes(attributes),
         timestamp,
         log_append_time: magic == 1 && attributes & 8 != 0,
         key: key.0,

@@ -39,21 +39,20 @@ pub enum Codec {
     Lz4,
     /// Zstandard; from 2.1 on, in record batches only.
     Zstd,
+    /// One of those numbers, up to 7, that stand for nothing yet. Such a batch can be passed over and not read.
+    Unknown(u8),
 }
 
 impl Codec {
     /// The codec that the attributes of a batch or message name.
-    ///
-    /// # Errors
-    /// [`RecordError::UnsupportedCodec`].
-    pub fn from_attributes(attributes: i16) -> Result<Self, RecordError> {
+    pub fn from_attributes(attributes: i16) -> Self {
         match attributes & 7 {
-            0 => Ok(Self::None),
-            1 => Ok(Self::Gzip),
-            2 => Ok(Self::Snappy),
-            3 => Ok(Self::Lz4),
-            4 => Ok(Self::Zstd),
-            other => Err(RecordError::UnsupportedCodec { codec: other as u8 }),
+            0 => Self::None,
+            1 => Self::Gzip,
+            2 => Self::Snappy,
+            3 => Self::Lz4,
+            4 => Self::Zstd,
+            other => Self::Unknown(other as u8),
         }
     }
 
@@ -65,6 +64,7 @@ impl Codec {
             Self::Snappy => 2,
             Self::Lz4 => 3,
             Self::Zstd => 4,
+            Self::Unknown(codec) => codec.into(),
         }
     }
 
@@ -76,6 +76,7 @@ impl Codec {
             Self::Snappy => "snappy",
             Self::Lz4 => "lz4",
             Self::Zstd => "zstd",
+            Self::Unknown(_) => "unknown",
         }
     }
 }

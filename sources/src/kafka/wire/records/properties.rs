@@ -275,7 +275,21 @@ fn what_is_wrong_behind_a_run_comes_after_it() {
     assert_eq!(walk(&wrong_length), [Ok(1), Err(RecordError::BadLength { at: third, length: -1 })]);
     let mut wrong_codec = set;
     wrong_codec[third + 17] = 7;
-    assert_eq!(walk(&wrong_codec), [Ok(1), Err(RecordError::UnsupportedCodec { codec: 7 })]);
+    assert_eq!(walk(&wrong_codec), [Ok(1), Ok(2)]);
+}
+
+#[test]
+fn a_batch_of_an_unknown_codec_can_be_passed_over_and_not_opened() {
+    let mut builder = BatchBuilder::new();
+    builder.push_at(0, &NewRecord { value: Some(b"x"), ..NewRecord::default() });
+    let unknown = builder.build(Codec::Unknown(6), &BatchFlags::default());
+    let set = [unknown, builder.build(Codec::None, &BatchFlags { base_offset: 1, ..BatchFlags::default() })]
+        .concat();
+    let spans: Vec<BatchSpan> = BatchWalk::new(&set).map(Result::unwrap).collect();
+    assert_eq!((spans.len(), spans[0].codec), (2, Codec::Unknown(6)));
+    let opened = open(&set, &spans[0], &Limits::default());
+    assert_eq!(opened.unwrap_err(), RecordError::UnsupportedCodec { codec: 6 });
+    assert!(open(&set, &spans[1], &Limits::default()).is_ok());
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn batch(set: &[u8], at: usize, length: usize) -> Result<BatchSpan, RecordError>
         magic: 2,
         base_offset,
         last_offset: base_offset.saturating_add(last_offset_delta.into()),
-        codec: Codec::from_attributes(attributes)?,
+        codec: Codec::from_attributes(attributes),
         leader_epoch: i32_at(set, at + 12),
         is_control: attributes & IS_CONTROL != 0,
         is_transactional: attributes & IS_TRANSACTIONAL != 0,
@@ -183,7 +183,7 @@ fn message(set: &[u8], at: usize, length: usize, magic: u8) -> Result<BatchSpan,
         return Err(RecordError::BadLength { at, length: length as i64 });
     }
     let attributes = i16::from(set[at + 17]);
-    let codec = Codec::from_attributes(attributes)?;
+    let codec = Codec::from_attributes(attributes);
     Ok(BatchSpan {
         range: at..at + length,
         magic,
