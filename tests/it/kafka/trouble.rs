@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use batchmill_sources::fake::kafka::{ApiKey, Codec, FakeBatch, FakeKafka, Profile};
+use batchmill_sources::fake::kafka::{ApiKey, Codec, ErrorCode, FakeBatch, FakeKafka, Profile};
 use batchmill_sources::kafka::{KafkaError, KafkaParams, OnBadRecord, OnLostRange, RecordError};
 
 use super::{context, kafka_error, lines, params, step_until_error};
@@ -58,6 +58,24 @@ fn connections_that_break_lose_and_double_nothing() {
         cluster.produce("lines", 0, vec!["x"; 50]).unwrap();
     };
     assert_eq!(offsets(&cluster, params(), more), ((0..100).collect(), (100..150).collect()));
+}
+
+#[test]
+fn a_broker_that_comes_back_and_knows_of_no_topic_yet_is_asked_again() {
+    for profile in [Profile::V0_8, Profile::V4_3] {
+        let cluster = FakeKafka::builder().profile(profile).topic("lines", 1).start().unwrap();
+        cluster.produce("lines", 0, ["a"]).unwrap();
+        let restarted = |cluster: &FakeKafka| {
+            let broker = cluster.brokers()[0];
+            cluster.on(ApiKey::METADATA).times(3).fail(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            cluster.stop_broker(broker).unwrap();
+            cluster.start_broker(broker).unwrap();
+            cluster.move_leader("lines", 0, broker).unwrap();
+            cluster.produce("lines", 0, ["b"]).unwrap();
+        };
+        let params = params().backoff(Duration::from_millis(5), Duration::from_secs(30));
+        assert_eq!(offsets(&cluster, params, restarted), (vec![0], vec![1]), "{profile:?}");
+    }
 }
 
 #[test]
