@@ -86,6 +86,8 @@ impl Cluster {
         let mut java = Command::new("java");
         java.arg("-cp").arg(self.jars().join("*")).args(["-Xmx64m", "kafka.tools.ConsoleProducer"]);
         java.args(["--broker-list", self.bootstrap(), "--topic", topic, "--compression-codec", codec]);
+        // By default nobody has to acknowledge, and what the broker is slow to take is lost at the end.
+        java.args(["--request-required-acks", "-1", "--request-timeout-ms", "30000"]);
         run(&mut java, text(lines).as_bytes());
     }
 }
