@@ -20,6 +20,10 @@ use super::versions::Versions;
 use super::way_out::WayOut;
 use crate::kafka::KafkaError;
 
+/// For so many of the longest pauses between two attempts it is not believed that a topic is gone. A broker of 0.10 that had
+/// come back took more than two seconds to know its topics again, on a busy machine.
+const DOUBTED_FOR: u32 = 3;
+
 /// Shared by all threads of a client.
 pub(crate) struct Cluster {
     settings: ClientSettings,
@@ -107,7 +111,7 @@ impl Cluster {
     pub(crate) fn learn(&self, mut answer: MetadataAnswer) -> Vec<TopicInfo> {
         let topics = {
             let (mut view, now) = (self.view.lock(), now());
-            view.doubt(&mut answer, now, self.settings.backoff.longest);
+            view.doubt(&mut answer, now, DOUBTED_FOR * self.settings.backoff.longest);
             let topics = answer.topics.clone();
             view.merge(answer, now);
             topics
