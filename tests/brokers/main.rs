@@ -30,7 +30,7 @@ fn params() -> KafkaParams {
         .offset_reset(OffsetReset::Earliest)
         .end_offsets(EndOffsets::Asked)
         .refresh(Duration::from_millis(200))
-        .backoff(Duration::from_millis(50), Duration::from_secs(2))
+        .backoff(Duration::from_millis(50), Duration::from_secs(3))
 }
 
 fn context() -> StreamingContext {

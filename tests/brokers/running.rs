@@ -1,14 +1,16 @@
 //! What stays up while a scenario makes trouble: a stream that keeps all it reads, and a producer that writes numbers.
 
 use std::io::Write;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use batchmill::{DStream, RunningContext, StreamingContext};
-use batchmill_sources::kafka::{self, ConsumerStrategy, KafkaRecord, OffsetRange, OffsetRanges};
+use batchmill_sources::kafka::{
+    self, ConsumerStrategy, KafkaRecord, OffsetRange, OffsetRanges, Producer, ProducerParams, ProducerRecord,
+};
 use batchmill_tests::{DEADLINE, wait_until};
 use crossbeam_channel as channel;
 
@@ -109,16 +111,21 @@ impl Reader {
     }
 }
 
-/// kcat, to which a thread gives the numbers from 0 on, some hundred a second.
+/// A producer to which a thread gives the numbers from 0 on, some hundred a second.
 pub(crate) struct Feeder {
-    kcat: Child,
     written: Arc<AtomicUsize>,
     stop: channel::Sender<()>,
     thread: JoinHandle<()>,
+    end: Box<dyn FnOnce()>,
 }
 
 impl Feeder {
     pub(crate) fn start(cluster: &Cluster, topic: &str) -> Self {
+        // kcat gives up when the only broker comes back and tells of no topic yet.
+        if cluster.size() == 1 { Self::ours(cluster, topic) } else { Self::kcat(cluster, topic) }
+    }
+
+    fn kcat(cluster: &Cluster, topic: &str) -> Self {
         let mut command = cluster.kcat("-P", topic);
         // -E: brokers that are away are no reason to give up.
         command.args([
@@ -136,6 +143,20 @@ impl Feeder {
         }
         let mut kcat = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut input = kcat.stdin.take().expect("it is piped");
+        let write = move |number| writeln!(input, "{number}").expect("kcat reads");
+        Self::write_by(write, move || assert!(kcat.wait().unwrap().success(), "kcat could not write all"))
+    }
+
+    fn ours(cluster: &Cluster, topic: &str) -> Self {
+        let producer = Producer::connect(cluster.bootstrap(), ProducerParams::new()).unwrap();
+        let (sender, topic) = (producer.clone(), topic.to_owned());
+        let write =
+            move |number: usize| sender.send(ProducerRecord::to(&topic).value(number.to_string())).unwrap();
+        Self::write_by(write, move || producer.close(DEADLINE).unwrap())
+    }
+
+    /// `end` returns when all is acknowledged; `write` is dropped before.
+    fn write_by(mut write: impl FnMut(usize) + Send + 'static, end: impl FnOnce() + 'static) -> Self {
         let (stop, stopped) = channel::bounded::<()>(0);
         let written = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&written);
@@ -146,11 +167,11 @@ impl Feeder {
                     recv(pace) -> _ => {}
                     recv(stopped) -> _ => return,
                 }
-                writeln!(input, "{number}").expect("kcat reads");
+                write(number);
                 count.store(number + 1, Ordering::Relaxed);
             }
         });
-        Self { kcat, written, stop, thread }
+        Self { written, stop, thread, end: Box::new(end) }
     }
 
     /// Waits until it has written so many lines more.
@@ -160,10 +181,10 @@ impl Feeder {
     }
 
     /// Ends it. The brokers have acknowledged all numbers below the one that it returns.
-    pub(crate) fn finish(mut self) -> usize {
+    pub(crate) fn finish(self) -> usize {
         drop(self.stop);
         self.thread.join().unwrap();
-        assert!(self.kcat.wait().unwrap().success(), "kcat could not write all");
+        (self.end)();
         self.written.load(Ordering::Relaxed)
     }
 }
