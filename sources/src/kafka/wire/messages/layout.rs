@@ -261,6 +261,16 @@ macro_rules! structures {
                 }
             }
         }
+
+        #[cfg(test)]
+        impl $(<$life>)? $crate::kafka::wire::messages::told::Told for $name $(<$life>)? {
+            fn tell(&self, layout: Layout, path: &str, out: &mut Vec<(String, String)>) {
+                use $crate::kafka::wire::messages::told::{Told, within};
+                $(if ($versions).contains(&layout.version) {
+                    Told::tell(&self.$field, layout, &within(path, stringify!($field)), out);
+                })*
+            }
+        }
     )*};
 }
 

@@ -6,6 +6,8 @@
 mod api_versions;
 mod fetch;
 mod find_coordinator;
+#[cfg(test)]
+mod golden;
 mod init_producer_id;
 mod layout;
 mod list_offsets;
@@ -18,6 +20,8 @@ mod produce;
 mod properties;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod told;
 
 use super::{ApiKey, Reader, Versions, WireError, Writer};
 
