@@ -8,7 +8,7 @@ use super::block::FetchedBlock;
 use super::frames::FrameBuffer;
 use crate::kafka::client::settings::Isolation;
 use crate::kafka::wire::messages::PartitionData;
-use crate::kafka::wire::records::{AbortedFilter, BatchSpan, BatchWalk};
+use crate::kafka::wire::records::{AbortedFilter, BatchSpan, BatchWalk, RecordError};
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// A block is cut at about this many bytes, so that a large fetch makes several tasks.
@@ -55,6 +55,13 @@ pub(super) fn read(
             Err(cause) => return Err(KafkaError::Records { partition: name.clone(), offset: asked, cause }),
         };
         let next = span.next_offset();
+        if !is_plausible(&span, next_offset, data.high_watermark) {
+            if next_offset > asked {
+                break;
+            }
+            let cause = RecordError::BadOffsets { first: span.base_offset, last: span.last_offset };
+            return Err(KafkaError::Records { partition: name.clone(), offset: asked, cause });
+        }
         // Brokers find batches by an index, so that one comes along that ends before what was asked for.
         if next > next_offset {
             next_offset = next;
@@ -67,6 +74,22 @@ pub(super) fn read(
     let truncated = walk.partial().filter(|_| next_offset == asked);
     let truncated_record = truncated.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
     Ok(Read { blocks: maker.finish(next_offset), next_offset, leader_epoch, truncated_record })
+}
+
+/// Whether a batch can have the offsets that it says it has. No checksum covers the first of them, and to go on behind offsets
+/// that there are not would skip all between.
+///
+/// Records below the high watermark may have been compacted away. What is behind it was appended while the answer was put
+/// together: without a gap before it, and whole.
+fn is_plausible(span: &BatchSpan, next_offset: i64, high_watermark: i64) -> bool {
+    if span.last_offset < high_watermark {
+        return true;
+    }
+    // A compressed message set does not tell how many it has.
+    let records = span.records.map_or(i64::from(i32::MAX), i64::from);
+    let known = next_offset.max(high_watermark);
+    span.last_offset.checked_sub(records).is_none_or(|before| before < known)
+        && (span.magic < 2 || span.last_offset - span.base_offset + 1 == records)
 }
 
 /// Where a slice of the frame is in it.
@@ -285,6 +308,30 @@ mod tests {
         assert_eq!(found(5..25), (5..25).collect::<Vec<_>>());
         assert_eq!(found(30..99), (30..40).collect::<Vec<_>>());
         assert_eq!(found(40..99), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn a_record_that_two_batches_have_is_read_once() {
+        let answer = Answer::of(&[batch(0, 7, Codec::Gzip, false), batch(3, 7, Codec::None, false)]);
+        let read = answer.read(0, 0, None).unwrap();
+        assert_eq!((offsets(&read), read.next_offset), ((0..10).collect(), 10));
+    }
+
+    #[test]
+    fn offsets_behind_the_log_are_believed_only_without_a_gap() {
+        let plausible = |base, count, last_delta: i32, next_offset, high_watermark| {
+            let mut batch = batch(base, count, Codec::None, false);
+            batch[23..27].copy_from_slice(&last_delta.to_be_bytes());
+            let span = BatchWalk::new(&batch).next().unwrap().unwrap();
+            is_plausible(&span, next_offset, high_watermark)
+        };
+        assert!(plausible(500, 2, 90, 10, 1_000), "it was compacted");
+        assert!(plausible(10, 5, 4, 10, 10), "it was appended while it was read");
+        assert!(plausible(6, 5, 4, 10, 8), "and begins before what was asked for");
+        assert!(plausible(14, 5, 4, 10, 14), "what is before it was compacted");
+        assert!(!plausible(15, 5, 4, 10, 14), "there is a gap before it");
+        assert!(!plausible(10, 5, 5, 10, 12), "it has a hole");
+        assert!(!plausible(0, 1, i32::MAX, 0, 10) && !plausible(i64::MAX, 2, 1, 0, 10));
     }
 
     #[test]

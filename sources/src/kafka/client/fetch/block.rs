@@ -93,7 +93,7 @@ pub(crate) struct OpenedBlock {
 impl OpenedBlock {
     /// Checks and inflates the next batch; `None` at the end. After an error the batch behind it is the next.
     pub(crate) fn next_batch(&mut self) -> Option<Result<OpenedBatch, BadBatch>> {
-        let index = self.next_span()?;
+        let (index, begin) = self.next_span()?;
         let (block, span) = (&self.block, &self.block.spans[index]);
         let opened = match open(block.set(), span, &self.limits) {
             Ok(opened) => opened,
@@ -104,11 +104,13 @@ impl OpenedBlock {
             Payload::Inflated(inflated) => Bytes::Own(inflated),
         };
         let bytes = Arc::new(RecordBytes { partition: block.name.clone(), bytes });
-        let offsets = self.offsets.clone();
+        // What a batch has of the one before it was in that.
+        let offsets = begin.max(self.offsets.start)..self.offsets.end;
         Some(Ok(OpenedBatch { span: span.clone(), bytes, records: opened.records, offsets }))
     }
 
-    fn next_span(&mut self) -> Option<usize> {
+    /// The next that may have records that are asked for, and the first offset that can be in it.
+    fn next_span(&mut self) -> Option<(usize, i64)> {
         let block = &self.block;
         loop {
             // A batch begins where the one before it ends, or later; what it says itself is not always its first offset.
@@ -123,7 +125,7 @@ impl OpenedBlock {
                 return None;
             }
             if span.next_offset() > self.offsets.start {
-                return Some(index);
+                return Some((index, begin));
             }
         }
     }

@@ -23,6 +23,13 @@ pub enum RecordError {
         /// The length it says it has.
         length: i64,
     },
+    /// It says that it has offsets that there cannot be: far behind the end of the log.
+    BadOffsets {
+        /// The first, as far as it says.
+        first: i64,
+        /// The last.
+        last: i64,
+    },
     /// Its checksum is another one than that of its bytes.
     BadCrc {
         /// The checksum it has.
@@ -74,6 +81,9 @@ impl fmt::Display for RecordError {
                 write!(f, "the batch at byte {at} has the unknown format {magic}")
             }
             Self::BadLength { at, length } => write!(f, "the batch at byte {at} says it has {length} bytes"),
+            Self::BadOffsets { first, last } => {
+                write!(f, "the batch says it has the offsets {first} to {last}, behind the end of the log")
+            }
             Self::BadCrc { stored, computed } => {
                 write!(f, "the checksum is {computed:08x} and should be {stored:08x}")
             }
