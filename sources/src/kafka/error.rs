@@ -129,6 +129,39 @@ pub enum KafkaError {
         /// The longest allowed, in bytes.
         limit: usize,
     },
+    /// A broker's answer says nothing of what it was asked about.
+    Unanswered {
+        /// The broker.
+        broker: Arc<str>,
+        /// What it was asked for: the name of the request.
+        request: &'static str,
+        /// What it was about: the partition.
+        about: Arc<str>,
+    },
+    /// A broker's answer has a value that there cannot be.
+    BadValue {
+        /// The broker.
+        broker: Arc<str>,
+        /// What it was asked for: the name of the request.
+        request: &'static str,
+        /// What it was about: a partition, if one.
+        about: Option<Arc<str>>,
+        /// What the value should be.
+        what: &'static str,
+        /// The value.
+        value: i64,
+    },
+    /// A broker sends no records of a partition, though it says that there are some.
+    NoRecords {
+        /// The broker.
+        broker: Arc<str>,
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset that it was asked for.
+        offset: i64,
+        /// Where the log ends, as it says.
+        end: i64,
+    },
     /// A broker offers no version of a request that this client speaks.
     UnsupportedVersion {
         /// The broker.

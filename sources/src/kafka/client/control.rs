@@ -13,11 +13,11 @@ use super::connection::{Connection, name};
 use super::deadline::Deadline;
 use super::negotiation;
 use super::way_out::WayOut;
-use crate::kafka::KafkaError;
 use crate::kafka::wire::messages::{
     FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsResponse, Message, MetadataResponse,
     OffsetCommitResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse, Request,
 };
+use crate::kafka::{KafkaError, TopicPartition};
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,10 +160,13 @@ impl Control {
         mut attempt: impl FnMut() -> Result<T, Attempt>,
     ) -> Result<T, KafkaError> {
         let mut backoff = Backoff::new(self.cluster.settings().backoff);
+        let mut before = None;
         loop {
             let error = match attempt() {
                 Ok(done) => return Ok(done),
                 Err(Attempt::Final(error)) => return Err(error),
+                // What the deadline has cut short says less than the attempt before it.
+                Err(Attempt::Again(error)) if deadline.is_over() => before.take().unwrap_or(error),
                 Err(Attempt::Again(error)) => error,
             };
             let pause = backoff.pause();
@@ -173,6 +176,7 @@ impl Control {
             if !self.cluster.way_out().pause(Deadline::after(pause)) {
                 return Err(KafkaError::Stopped);
             }
+            before = Some(error);
         }
     }
 }
@@ -223,6 +227,24 @@ impl From<KafkaError> for Attempt {
     fn from(error: KafkaError) -> Self {
         if is_passing(&error) { Self::Again(error) } else { Self::Final(error) }
     }
+}
+
+/// An answer that says nothing of a partition that it should be about.
+pub(crate) fn unanswered(broker: &Arc<str>, request: &'static str, about: &TopicPartition) -> Attempt {
+    let about = about.to_string().into();
+    Attempt::Final(KafkaError::Unanswered { broker: Arc::clone(broker), request, about })
+}
+
+/// An answer with a value that cannot be.
+pub(crate) fn bad_value(
+    broker: &Arc<str>,
+    request: &'static str,
+    about: Option<&TopicPartition>,
+    what: &'static str,
+    value: i64,
+) -> KafkaError {
+    let about = about.map(|name| name.to_string().into());
+    KafkaError::BadValue { broker: Arc::clone(broker), request, about, what, value }
 }
 
 fn is_passing(error: &KafkaError) -> bool {

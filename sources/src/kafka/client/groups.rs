@@ -1,12 +1,12 @@
 //! Offsets that are kept for a group, asked of and told to its coordinator, on a connection of their own. Runs on the thread
 //! that asks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::address::Address;
 use super::cluster::Target;
-use super::control::{Asked, Attempt, Control, Throttled, Use};
+use super::control::{Asked, Attempt, Control, Throttled, Use, bad_value, unanswered};
 use super::deadline::Deadline;
 use super::transport::Committed;
 use crate::kafka::wire::ErrorCode;
@@ -44,7 +44,12 @@ impl Control {
             let asked: Asked<OffsetFetchResponse> = self.ask_coordinator(group, request, deadline)?;
             self.check(group, "OffsetFetch", &asked.broker, asked.answer.error_code, None)?;
             let found = self.read_committed(group, &asked)?;
-            Ok(of.iter().map(|name| (name.clone(), found.get(name).cloned())).collect())
+            let committed = of.iter().map(|name| match found.get(name) {
+                Some(committed) => Ok((name.clone(), committed.clone())),
+                // To take it for none would begin at another end of the log.
+                None => Err(unanswered(&asked.broker, "OffsetFetch", name)),
+            });
+            committed.collect()
         })
     }
 
@@ -52,24 +57,31 @@ impl Control {
         &self,
         group: &str,
         asked: &Asked<OffsetFetchResponse>,
-    ) -> Result<HashMap<TopicPartition, Committed>, Attempt> {
+    ) -> Result<HashMap<TopicPartition, Option<Committed>>, Attempt> {
         let mut found = HashMap::new();
         for topic in &asked.answer.topics {
             let topic_name: Arc<str> = topic.name.as_str().into();
             for partition in &topic.partitions {
                 let name = TopicPartition::new(Arc::clone(&topic_name), partition.partition_index);
                 // Old brokers say so of a partition for which nothing is kept.
-                if partition.error_code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
-                    self.check(group, "OffsetFetch", &asked.broker, partition.error_code, Some(&name))?;
-                    if partition.committed_offset >= 0 {
-                        let committed = Committed {
-                            offset: partition.committed_offset,
-                            leader_epoch: Some(partition.committed_leader_epoch).filter(|epoch| *epoch >= 0),
-                            metadata: partition.metadata.clone().unwrap_or_default(),
-                        };
-                        found.insert(name, committed);
-                    }
+                if partition.error_code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
+                    found.insert(name, None);
+                    continue;
                 }
+                self.check(group, "OffsetFetch", &asked.broker, partition.error_code, Some(&name))?;
+                let committed = match partition.committed_offset {
+                    -1 => None,
+                    offset if offset < 0 => {
+                        let (what, about) = ("committed offset", Some(&name));
+                        return Err(bad_value(&asked.broker, "OffsetFetch", about, what, offset).into());
+                    }
+                    offset => Some(Committed {
+                        offset,
+                        leader_epoch: Some(partition.committed_leader_epoch).filter(|epoch| *epoch >= 0),
+                        metadata: partition.metadata.clone().unwrap_or_default(),
+                    }),
+                };
+                found.insert(name, committed);
             }
         }
         Ok(found)
@@ -88,13 +100,18 @@ impl Control {
         self.until(deadline, || {
             let request = || commit_request(group, offsets);
             let asked: Asked<OffsetCommitResponse> = self.ask_coordinator(group, request, deadline)?;
+            let mut answered = HashSet::new();
             for topic in &asked.answer.topics {
                 for partition in &topic.partitions {
                     let name = TopicPartition::new(topic.name.as_str(), partition.partition_index);
                     self.check(group, "OffsetCommit", &asked.broker, partition.error_code, Some(&name))?;
+                    answered.insert(name);
                 }
             }
-            Ok(())
+            match offsets.iter().find(|(name, _)| !answered.contains(name)) {
+                Some((name, _)) => Err(unanswered(&asked.broker, "OffsetCommit", name)),
+                None => Ok(()),
+            }
         })
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::cluster::Target;
-use super::control::{Attempt, Control, Use};
+use super::control::{Attempt, Control, Use, unanswered};
 use super::deadline::Deadline;
 use super::offsets::{missing, no_leader};
 use super::transport::{EpochEnd, TopicFilter};
@@ -33,10 +33,10 @@ impl Control {
             let way = (self.cluster.way_out(), deadline);
             let answer = self.ask(&leader.target, Use::Control, |_, _| epoch_request(&asked), way)?;
             let ends = epoch_ends(&answer.answer);
-            let (code, end) = ends.get(partition).copied().unwrap_or((ErrorCode::NONE, None));
-            match code {
-                ErrorCode::NONE => Ok(end),
-                code => Err(self.refused(&answer.broker, "OffsetForLeaderEpoch", partition, code)),
+            match ends.get(partition).copied() {
+                None => Err(unanswered(&answer.broker, "OffsetForLeaderEpoch", partition)),
+                Some((ErrorCode::NONE, end)) => Ok(end),
+                Some((code, _)) => Err(self.refused(&answer.broker, "OffsetForLeaderEpoch", partition, code)),
             }
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::control::{Asked, Attempt, Control, Use};
+use super::control::{Asked, Attempt, Control, Use, bad_value, unanswered};
 use super::deadline::Deadline;
 use super::settings::Isolation;
 use super::transport::{FoundOffset, FoundOffsetResult, OffsetAt, TopicError, TopicFilter, TopicInfo};
@@ -113,8 +113,12 @@ impl Lookup<'_> {
                 if matches!(error, KafkaError::Stopped) {
                     return Err(error.into());
                 }
+                // What the deadline has cut short says less than the attempt before it.
+                let is_cut = deadline.is_over();
                 for place in places {
-                    self.failed(place, Attempt::from(error.clone()));
+                    if !is_cut || self.found[place].is_none() {
+                        self.failed(place, Attempt::from(error.clone()));
+                    }
                 }
             }
         }
@@ -233,10 +237,17 @@ impl Lookup<'_> {
             match found.get(&(&*name.topic, name.partition)) {
                 Some(partition) if partition.error_code == ErrorCode::NONE => {
                     let offset = offset(partition, asked.version);
+                    let is_end = matches!(self.places[*place], OffsetAt::Earliest | OffsetAt::Latest);
                     if offset.is_none() && asked.version == 0 && self.places[*place] != OffsetAt::Earliest {
                         // All segments have something after the time.
                         self.places[*place] = OffsetAt::Earliest;
                         self.found[*place] = None;
+                    } else if is_end && offset.is_none_or(|found| found.offset == i64::MAX) {
+                        // Every log has a start and an end, and room behind it.
+                        let (about, value) =
+                            (Some(name), offset.map_or(partition.offset, |found| found.offset));
+                        let error = bad_value(&asked.broker, "ListOffsets", about, "offset", value);
+                        self.found[*place] = Some(Found::Bad(error));
                     } else {
                         self.found[*place] = Some(Found::Good(offset));
                     }
@@ -246,15 +257,7 @@ impl Lookup<'_> {
                     let attempt = self.control.refused(&asked.broker, "ListOffsets", name, code);
                     self.failed(*place, attempt);
                 }
-                None => {
-                    let attempt = self.control.refused(
-                        &asked.broker,
-                        "ListOffsets",
-                        name,
-                        ErrorCode::UNKNOWN_SERVER_ERROR,
-                    );
-                    self.failed(*place, attempt);
-                }
+                None => self.failed(*place, unanswered(&asked.broker, "ListOffsets", name)),
             }
         }
     }

@@ -20,6 +20,9 @@ impl fmt::Display for KafkaError {
             | Self::Protocol { .. }
             | Self::WrongAnswer { .. }
             | Self::ResponseTooLarge { .. }
+            | Self::Unanswered { .. }
+            | Self::BadValue { .. }
+            | Self::NoRecords { .. }
             | Self::UnsupportedVersion { .. }
             | Self::Broker { .. } => self.fmt_asking(f),
             Self::RecordOverLimit { .. }
@@ -84,6 +87,21 @@ impl KafkaError {
                 }
                 write!(f, " has {length} bytes, more than the {limit} allowed")
             }
+            Self::Unanswered { broker, request, about } => {
+                write!(f, "the answer of broker {broker} to {request} says nothing of {about}")
+            }
+            Self::BadValue { broker, request, about, what, value } => {
+                write!(f, "broker {broker} answered {request}")?;
+                if let Some(about) = about {
+                    write!(f, " for {about}")?;
+                }
+                write!(f, " with the {what} {value}")
+            }
+            Self::NoRecords { broker, partition, offset, end } => write!(
+                f,
+                "broker {broker} answers Fetch for {partition} at offset {offset} with nothing of use, though it says that \
+                 the log ends at {end}"
+            ),
             Self::UnsupportedVersion { broker, request, offered: Some((low, high)) } => write!(
                 f,
                 "broker {broker} offers {request} in versions {low} to {high}, none of which is spoken here"

@@ -12,6 +12,7 @@ use super::shared::Shared;
 use super::worker;
 use crate::kafka::KafkaError;
 use crate::kafka::client::backoff::Backoff;
+use crate::kafka::client::control::bad_value;
 use crate::kafka::client::deadline::{Deadline, now};
 use crate::kafka::client::transport::{TopicError, TopicFilter, TopicInfo};
 use crate::kafka::wire::messages::InitProducerIdRequest;
@@ -180,7 +181,13 @@ pub(super) fn new_id(shared: &Shared, generation: u64) -> Result<ProducerId, Kaf
         |_: &_, _| InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: i32::MAX };
     let asked = shared.control.ask_anybody(request, way)?;
     let answer: &crate::kafka::wire::messages::InitProducerIdResponse = &asked.answer;
+    let odd = [("producer id", answer.producer_id), ("producer epoch", answer.producer_epoch.into())]
+        .into_iter()
+        .find(|(_, value)| *value < 0);
     if answer.error_code.is_ok() {
+        if let Some((what, value)) = odd {
+            return Err(bad_value(&asked.broker, "InitProducerId", None, what, value));
+        }
         return Ok(ProducerId { id: answer.producer_id, epoch: answer.producer_epoch, generation });
     }
     Err(KafkaError::Broker {
