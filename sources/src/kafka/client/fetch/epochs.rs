@@ -33,6 +33,8 @@ pub(super) enum Finding {
     Truncated(FetchFailure),
     /// The broker did not say.
     Refused(ErrorCode),
+    /// Its answer is about others.
+    Unanswered,
 }
 
 /// What has to be asked before the plan is sent. What needs no question counts as checked.
@@ -75,7 +77,7 @@ pub(super) fn ask(
     let finding = |question: &Question| match ends.get(&question.name) {
         Some((code, end)) if code.is_ok() => judge(question, *end),
         Some((code, _)) => Finding::Refused(*code),
-        None => Finding::Refused(ErrorCode::UNKNOWN_SERVER_ERROR),
+        None => Finding::Unanswered,
     };
     Ok(Some(questions.iter().map(finding).collect()))
 }

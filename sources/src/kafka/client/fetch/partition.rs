@@ -9,6 +9,9 @@ use crate::kafka::client::backoff::{Backoff, BackoffRange};
 use crate::kafka::client::metadata::ClusterView;
 use crate::kafka::{TopicId, TopicPartition};
 
+/// So many answers in a row may have nothing of a partition that has something.
+const STARVED_MAX: u32 = 3;
+
 /// What a fetcher keeps of a partition.
 #[derive(Debug)]
 pub(super) struct FetchPartition {
@@ -26,6 +29,8 @@ pub(super) struct FetchPartition {
     pause: Option<(Mono, i64)>,
     /// Since when it cannot be fetched.
     unavailable: Option<Mono>,
+    /// How many answers in a row had nothing of it, though there is something.
+    starved: u32,
     /// The leader that is known is wrong, or none was known, at that time.
     stale: Option<Mono>,
     /// This broker is not given it again before then.
@@ -69,6 +74,7 @@ impl FetchPartition {
             backoff: Backoff::new(backoff),
             pause: None,
             unavailable: None,
+            starved: 0,
             stale: None,
             hold: None,
             ask_at: None,
@@ -154,8 +160,16 @@ impl FetchPartition {
         now - *self.unavailable.get_or_insert(now)
     }
 
-    /// An answer without an error came.
+    /// An answer had nothing of it, though there is something: whether it was one too many. Once or twice is no wonder: old
+    /// brokers find out after they have read where the log ends.
+    pub(super) fn starves(&mut self) -> bool {
+        self.starved = self.starved.saturating_add(1);
+        self.starved > STARVED_MAX
+    }
+
+    /// An answer without an error came, which had something of it, or there is nothing.
     pub(super) fn is_well(&mut self) {
+        self.starved = 0;
         self.pause = None;
         self.unavailable = None;
         self.stale = None;

@@ -8,7 +8,9 @@ use super::frames::FrameBuffer;
 use super::partition::FetchPartition;
 use super::shared::FetchShared;
 use crate::kafka::KafkaError;
+use crate::kafka::client::control::bad_value;
 use crate::kafka::client::deadline::now;
+use crate::kafka::client::settings::Isolation;
 use crate::kafka::client::transport::{FetchFailure, Fetched, Want};
 use crate::kafka::wire::ErrorCode;
 use crate::kafka::wire::messages::PartitionData;
@@ -37,28 +39,32 @@ impl<'a> Settler<'a> {
         Self { shared, node, broker, has_something: false }
     }
 
-    /// Whether no partition had a record or an error.
+    /// Whether no partition had an error, or anything new.
     pub(super) fn has_nothing(&self) -> bool {
         !self.has_something
     }
 
-    /// Hands over what a partition's answer has, or notes its error.
+    /// Hands over what a partition's answer has, or notes its error. The partition that `is_first` in the request has not
+    /// gone without records for the sake of others.
     pub(super) fn settle(
         &mut self,
         partition: &mut FetchPartition,
         want: &Want,
         data: &PartitionData<'_>,
         frame: &Arc<FrameBuffer>,
+        is_first: bool,
     ) -> Settled {
-        self.has_something |= !data.error_code.is_ok() || !data.records.is_empty();
+        self.has_something |= !data.error_code.is_ok();
         match data.error_code {
-            ErrorCode::NONE if self.is_sent_elsewhere(data) => {
+            ErrorCode::NONE if self.is_sent_elsewhere(partition, data) => {
                 let until = now() + self.shared.control.cluster.settings().metadata_max_age;
                 partition.read_from(data.preferred_read_replica, until);
                 Settled::GivenBack
             }
             ErrorCode::NONE => {
-                self.hand_over(partition, want, data, frame);
+                if let Err(failure) = self.hand_over(partition, want, data, frame, is_first) {
+                    self.pause(partition, want.offset, failure);
+                }
                 Settled::Kept
             }
             // What a follower says of itself may be behind: the leader is asked first.
@@ -73,11 +79,13 @@ impl<'a> Settler<'a> {
         }
     }
 
-    /// The leader names a follower that is nearer.
-    fn is_sent_elsewhere(&self, data: &PartitionData<'_>) -> bool {
+    /// The leader names a follower that is nearer. Followers name none, and one without an address cannot be asked.
+    fn is_sent_elsewhere(&self, partition: &FetchPartition, data: &PartitionData<'_>) -> bool {
         data.preferred_read_replica >= 0
             && data.preferred_read_replica != self.node
             && data.records.is_empty()
+            && !partition.is_at_follower()
+            && self.shared.control.cluster.target(data.preferred_read_replica).is_some()
     }
 
     /// What was found out about the log of a partition.
@@ -94,7 +102,20 @@ impl<'a> Settler<'a> {
             }
             Finding::Truncated(failure) => self.pause(partition, question.want.offset, failure),
             Finding::Refused(code) => self.refused(partition, &question.want, "OffsetForLeaderEpoch", code),
+            Finding::Unanswered => self.unanswered(partition, &question.want, "OffsetForLeaderEpoch"),
         }
+    }
+
+    /// The answer says nothing of a partition that it should be about.
+    pub(super) fn unanswered(
+        &self,
+        partition: &mut FetchPartition,
+        want: &Want,
+        request: &'static str,
+    ) -> Settled {
+        let (broker, about) = (Arc::clone(self.broker), partition.name.to_string().into());
+        let failure = FetchFailure::Hostile(KafkaError::Unanswered { broker, request, about });
+        self.pause(partition, want.offset, failure)
     }
 
     fn refused(
@@ -132,33 +153,53 @@ impl<'a> Settler<'a> {
     }
 
     fn hand_over(
-        &self,
+        &mut self,
         partition: &mut FetchPartition,
         want: &Want,
         data: &PartitionData<'_>,
         frame: &Arc<FrameBuffer>,
-    ) {
+        is_first: bool,
+    ) -> Result<(), FetchFailure> {
+        let name = partition.name.clone();
+        if data.high_watermark < 0 {
+            let (what, value) = ("high watermark", data.high_watermark);
+            return Err(FetchFailure::Hostile(bad_value(self.broker, "Fetch", Some(&name), what, value)));
+        }
         let isolation = self.shared.control.cluster.settings().isolation;
-        let read = match answer::read(&partition.name, frame, data, want.offset, isolation) {
-            Ok(read) => read,
-            Err(cause) => {
-                let failure = FetchFailure::Corrupt { offset: want.offset, cause };
-                self.pause(partition, want.offset, failure);
-                return;
-            }
+        let read = answer::read(&name, frame, data, want.offset, isolation)
+            .map_err(|cause| FetchFailure::Corrupt { offset: want.offset, cause })?;
+        let is_new = read.next_offset > want.offset
+            || read.truncated_record.is_some_and(|bytes| bytes > want.max_bytes);
+        self.has_something |= is_new;
+        let last_stable = Some(data.last_stable_offset).filter(|offset| *offset >= 0);
+        // No broker lets transactions end behind what is replicated.
+        let last_stable = last_stable.map(|offset| offset.min(data.high_watermark));
+        let end = match isolation {
+            Isolation::ReadCommitted => last_stable.unwrap_or(data.high_watermark),
+            Isolation::ReadUncommitted => data.high_watermark,
         };
-        partition.is_well();
-        let known = |offset: i64| Some(offset).filter(|offset| *offset >= 0);
+        if is_new || end <= want.offset {
+            partition.is_well();
+        } else if is_first && partition.starves() {
+            let cause = KafkaError::NoRecords {
+                broker: Arc::clone(self.broker),
+                partition: name,
+                offset: want.offset,
+                end,
+            };
+            return Err(FetchFailure::NotAvailable { since: partition.unavailable(now()), cause });
+        }
         let fetched = Fetched {
             offset: want.offset,
             blocks: read.blocks,
             next_offset: read.next_offset,
             leader_epoch: read.leader_epoch.or(want.leader_epoch),
             high_watermark: data.high_watermark,
-            last_stable: known(data.last_stable_offset),
-            log_start: known(data.log_start_offset),
+            last_stable,
+            log_start: Some(data.log_start_offset).filter(|offset| *offset >= 0),
             truncated_record: read.truncated_record,
         };
-        self.shared.sink.fetched(&partition.name, fetched);
+        self.shared.sink.fetched(&name, fetched);
+        Ok(())
     }
 }

@@ -230,11 +230,19 @@ impl Worker<'_> {
         for partition in &mut self.own {
             let topic = Arc::clone(&partition.name.topic);
             let key = (&*topic, partition.name.partition);
-            let (Some(want), Some(data)) = (planned.get(&key), data.get(&key)) else { continue };
+            let Some(want) = planned.get(&key) else { continue };
+            let Some(data) = data.get(&key) else {
+                // An answer that is put off by a quota has nothing in it.
+                if answer.throttle_time_ms <= 0 {
+                    settler.unanswered(partition, want, "Fetch");
+                }
+                continue;
+            };
             if !data.records.is_empty() || version < 3 {
                 served.insert(partition.name.clone());
             }
-            if settler.settle(partition, want, data, frame) == Settled::GivenBack {
+            let is_first = plan.partitions.first().is_some_and(|first| first.name == partition.name);
+            if settler.settle(partition, want, data, frame, is_first) == Settled::GivenBack {
                 given_back.insert(partition.name.clone());
             }
         }
