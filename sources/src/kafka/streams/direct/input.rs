@@ -255,7 +255,9 @@ impl Running {
             .partitions
             .values()
             .zip(&seen)
-            .map(|(known, seen)| u64::try_from(seen.end.unwrap_or(known.next) - known.next).unwrap_or(0))
+            .map(|(known, seen)| {
+                u64::try_from(seen.end.unwrap_or(known.next).saturating_sub(known.next)).unwrap_or(0)
+            })
             .collect();
         let rates = Rates {
             total: params.initial_rate.filter(|_| self.first),

@@ -235,8 +235,8 @@ impl Work {
             Err(error) => return self.read_ahead.fail(partition, error),
         };
         if log.contains(wanted) {
-            // A follower was behind, or the log has grown meanwhile.
-            return self.read_ahead.move_to(partition, wanted);
+            // A follower was behind, or the log has grown meanwhile. If that goes on, somebody lies.
+            return self.read_ahead.doubt(partition, not_in_log(partition, wanted, log));
         }
         let goes_on = match self.params.on_lost_range {
             OnLostRange::Stop => None,

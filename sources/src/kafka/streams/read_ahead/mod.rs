@@ -18,7 +18,7 @@ use parking_lot::{Condvar, Mutex};
 
 pub(super) use self::partition::{Cursor, Seen};
 use self::partition::{Partition, Step, Trouble};
-use crate::kafka::client::deadline::Deadline;
+use crate::kafka::client::deadline::{Deadline, now};
 use crate::kafka::client::fetch::block::FetchedBlock;
 use crate::kafka::{Isolation, KafkaError, KafkaParams, OffsetRange, TopicPartition};
 
@@ -135,6 +135,13 @@ impl ReadAhead {
     /// Goes on at another offset: what lies between is gone.
     pub(super) fn move_to(&self, partition: &TopicPartition, offset: i64) {
         self.change_and_wake(partition, |partition| partition.move_to(offset));
+    }
+
+    /// Asks again for an offset that was said not to be in the log, but is. If it cannot be fetched for too long, the error is
+    /// what a reader is told.
+    pub(super) fn doubt(&self, partition: &TopicPartition, error: KafkaError) {
+        let trouble = Trouble::new(now(), error);
+        self.change_and_wake(partition, |partition| partition.doubt(trouble));
     }
 
     /// Fails a partition for good: who waits for it, and the next batch, get the error.

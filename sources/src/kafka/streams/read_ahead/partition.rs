@@ -197,6 +197,12 @@ impl Partition {
         self.position = offset;
     }
 
+    /// The offset is in the log after all, as far as is known.
+    pub(super) fn doubt(&mut self, trouble: Trouble) {
+        self.out_of_range = false;
+        self.cannot_fetch(trouble);
+    }
+
     pub(super) fn fail(&mut self, error: KafkaError) {
         self.failed.get_or_insert(error);
     }
