@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::cluster::Shared;
 use super::requests::{self, Outcome};
+use super::slices::Reply;
 
 /// The longest request a broker takes (`socket.request.max.bytes`).
 const REQUEST_BYTES_MAX: usize = 100 << 20;
@@ -56,9 +57,23 @@ impl Connection {
                 whole.truncate(bytes);
                 (&*self.stream).write_all(&whole).map(|()| false)
             }
+            Outcome::Trickle(reply, pause) => self.trickle(&reply, pause),
             Outcome::Nothing => Ok(true),
             Outcome::Close => Ok(false),
         }
+    }
+
+    /// Writes a reply byte by byte: whether the connection goes on.
+    fn trickle(&self, reply: &Reply, pause: Duration) -> io::Result<bool> {
+        let mut whole = Vec::new();
+        reply.write_to(&mut whole)?;
+        for byte in whole {
+            if !self.pause(pause) {
+                return Ok(false);
+            }
+            (&*self.stream).write_all(&[byte])?;
+        }
+        Ok(true)
     }
 
     /// Waits `duration`; the end of the broker ends the wait. Whether the broker still runs.

@@ -19,6 +19,7 @@ pub(super) enum Action {
     Silence,
     ReplyLost,
     CutAfter(usize),
+    Trickle(Duration),
     CorruptCrc,
     WrongCorrelation,
     ReplyRaw(Vec<u8>),
@@ -37,6 +38,7 @@ impl fmt::Debug for Action {
             Self::Silence => f.write_str("silence"),
             Self::ReplyLost => f.write_str("done_but_reply_lost"),
             Self::CutAfter(bytes) => write!(f, "cut_after({bytes})"),
+            Self::Trickle(pause) => write!(f, "trickle({pause:?})"),
             Self::CorruptCrc => f.write_str("corrupt_crc"),
             Self::WrongCorrelation => f.write_str("wrong_correlation"),
             Self::ReplyRaw(bytes) => write!(f, "reply_raw({} bytes)", bytes.len()),
@@ -133,6 +135,7 @@ impl Befallen {
         match &self.action {
             Some(Action::ReplyLost) => Outcome::Close,
             Some(Action::CutAfter(bytes)) => Outcome::Cut(reply, *bytes),
+            Some(Action::Trickle(pause)) => Outcome::Trickle(reply, *pause),
             Some(Action::WrongCorrelation) => {
                 let mut bytes = reply.into_bytes();
                 if let Some(last) = bytes.get_mut(3) {

@@ -106,6 +106,11 @@ impl<'a> FaultBuilder<'a> {
         self.script(Action::CutAfter(bytes))
     }
 
+    /// Does what is asked and sends the answer, its length included, byte by byte, with such a pause before each.
+    pub fn trickle(self, pause: Duration) -> Fault {
+        self.script(Action::Trickle(pause))
+    }
+
     /// Fetch: answers with a wrong bit in the first batch of each partition, so that its checksum is wrong.
     pub fn corrupt_crc(self) -> Fault {
         self.script(Action::CorruptCrc)

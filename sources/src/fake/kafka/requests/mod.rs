@@ -18,6 +18,8 @@ mod offset_for_leader_epoch;
 mod old;
 mod produce;
 
+use std::time::Duration;
+
 use super::cluster::Shared;
 use super::connection::Connection;
 use super::faults::{Action, Befallen};
@@ -34,6 +36,8 @@ pub(super) enum Outcome {
     Reply(Reply),
     /// So many bytes of the reply, and then the end of the connection.
     Cut(Reply, usize),
+    /// The reply, with such a pause before each of its bytes.
+    Trickle(Reply, Duration),
     /// These bytes, without a length before them.
     Raw(Vec<u8>),
     Nothing,

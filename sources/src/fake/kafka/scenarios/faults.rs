@@ -56,6 +56,11 @@ fn faults_of_the_connection_are_seen_as_such() {
     sent(&mut client);
     assert_eq!(client.rest().len(), 7);
 
+    kafka.on(ApiKey::FETCH).trickle(Duration::from_micros(1));
+    let mut client = connect();
+    sent(&mut client);
+    assert!(client.frame().is_some_and(|frame| frame.len() > 60), "it is there at last");
+
     kafka.on(ApiKey::FETCH).silence();
     let mut client = connect();
     sent(&mut client);
