@@ -2,6 +2,7 @@
 //! of trouble. Streams are stepped, and ask for the ends of partitions at every cut, so that a test knows what a batch holds.
 
 mod contents;
+mod hostile;
 mod long;
 mod positions;
 mod trouble;
