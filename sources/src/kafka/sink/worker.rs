@@ -92,7 +92,13 @@ impl Worker<'_> {
                 let look = now() + LOOK_EVERY;
                 let until = found.next.map_or(look, |next| next.min(look));
                 match link.receive(Deadline::at(until.max(now() + Duration::from_micros(500)))) {
-                    Ok(answers) => answers.into_iter().for_each(|answered| self.settle(answered)),
+                    Ok(answers) => {
+                        // Not before: a broker that takes connections may still answer with nothing of use.
+                        if !answers.is_empty() {
+                            self.pause.reset();
+                        }
+                        answers.into_iter().for_each(|answered| self.settle(answered));
+                    }
                     Err(error) => self.lose(&error),
                 }
             }
@@ -161,6 +167,9 @@ impl Worker<'_> {
         }
         match link.send(&self.shared.settings, ready) {
             Ok(done) => {
+                if !done.is_empty() {
+                    self.pause.reset();
+                }
                 done.into_iter().for_each(|parcel| self.done(parcel));
                 self.link = Some(link);
             }
@@ -185,7 +194,6 @@ impl Worker<'_> {
                     let request = "InitProducerId";
                     return self.lost(&KafkaError::UnsupportedVersion { broker, request, offered: None });
                 }
-                self.pause.reset();
                 self.link = Some(link);
             }
             Err(error) => self.lost(&error),
