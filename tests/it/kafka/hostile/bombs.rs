@@ -53,7 +53,6 @@ pub(super) fn cases() -> Vec<Case> {
         large("a bomb of gzip", Codec::Gzip),
         large("a bomb of snappy", Codec::Snappy),
         large("a bomb of lz4", Codec::Lz4),
-        // The decoder keeps a window as large as the limit beside what it gives out, and grows it by doubling.
         // A block that becomes many bytes by itself is for the tests of the decoder.
         case(
             "a bomb of zstd, of blocks that repeat a byte",
@@ -64,7 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
                 [skipped, zstd(&[0, 0xA8], 600)].concat()
             }),
         )
-        .memory_mib(300)
+        .memory_mib(MEMORY_MIB)
         .requests(REQUESTS)
         .fails("TooLarge", TOO_LARGE),
         case("a bomb of zstd whose ratio is too good", bomb(Codec::Zstd, || zstd(&[0, 0xA8], 1_000)))
