@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use batchmill_sources::fake::kafka::FakeKafka;
+
 use crate::tools::run;
 
 /// A cluster of one broker or of three.
@@ -34,6 +36,11 @@ pub(crate) fn running() -> Option<Vec<Cluster>> {
 }
 
 impl Cluster {
+    /// The fake instead of this cluster's brokers, for the same tools. It takes no orders from `.ci/brokers`.
+    pub(crate) fn with_fake(&self, release: &str, fake: &FakeKafka) -> Self {
+        Self { name: release.to_owned(), bootstrap: fake.bootstrap(), home: self.home.clone() }
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

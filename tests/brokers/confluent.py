@@ -7,7 +7,7 @@
 
 import sys
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 DEADLINE_S = 60
 
@@ -39,7 +39,9 @@ def consume(brokers, topic, count):
     consumer = Consumer(
         {"bootstrap.servers": brokers, "group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": False}
     )
-    consumer.subscribe([topic])
+    # Without a group, which not every cluster has.
+    partitions = consumer.list_topics(topic, DEADLINE_S).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
     for _ in range(int(count)):
         record = consumer.poll(DEADLINE_S)
         if record is None or record.error():

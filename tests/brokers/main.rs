@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "it says which brokers it was run against")]
 
 mod cluster;
+mod fake;
 mod logs;
 mod loss;
 mod reading;
