@@ -2,7 +2,9 @@
 //! put back or ended, on the thread of the broker that leads it. A short lock lies between them.
 //!
 //! Order is kept so: batches leave in the order of their records; one that is put back holds up the others until all that
-//! are under way have come back. Batches that have a number keep it, so that a broker drops what it has already.
+//! are under way have come back. Batches that have a number keep it, so that a broker drops what it has already. The first
+//! of an id travels alone: brokers from 2.5 on take any number from a producer that they do not know (KIP-360), so that
+//! the second could be appended where the first was refused, and the first could not be any more.
 
 mod recovery;
 mod terms;
@@ -56,6 +58,8 @@ struct State {
     /// By whom the next batch is numbered, and its number.
     id: Option<ProducerId>,
     sequence: i32,
+    /// The generation of the id of which a batch was acknowledged last; 0 if there was none.
+    acknowledged: u64,
     /// Ids up to this generation are of no use any more.
     spent: u64,
     /// What the last attempt came to.
@@ -78,6 +82,7 @@ impl Partition {
             is_noted: false,
             id: None,
             sequence: 0,
+            acknowledged: 0,
             spent: 0,
             trouble: None,
             is_closed: false,
@@ -134,7 +139,8 @@ impl Partition {
         }
         let expiry = state.oldest().map(|born| born + terms.settings.delivery_timeout);
         let blocked = state.in_flight >= terms.settings.in_flight_of_a_partition(terms.numbers)
-            || state.in_flight > 0 && (state.recovering || state.in_flight_to != terms.node);
+            || state.in_flight > 0
+                && (state.recovering || state.in_flight_to != terms.node || state.begins(terms.numbers));
         if blocked {
             return Taken::Later(None);
         }
@@ -245,6 +251,11 @@ impl State {
     fn oldest(&self) -> Option<Mono> {
         let open = || self.open.as_ref().map(|open| open.born);
         self.queue.front().map(|batch| batch.born).or_else(open)
+    }
+
+    /// Whether no batch of the id that numbers are from is known to be in the log.
+    fn begins(&self, numbers: Numbers) -> bool {
+        numbers != Numbers::Off && self.id.is_none_or(|id| id.generation != self.acknowledged)
     }
 
     fn came_back(&mut self) {

@@ -25,7 +25,10 @@ pub(super) enum Verdict {
 /// Judges an answer. `has_earlier` tells whether a batch before this one is not settled.
 pub(super) fn verdict(code: ErrorCode, batch: &Batch, has_earlier: impl FnOnce() -> bool) -> Verdict {
     match code {
-        ErrorCode::NONE | ErrorCode::DUPLICATE_SEQUENCE_NUMBER => Verdict::Done,
+        ErrorCode::NONE => Verdict::Done,
+        ErrorCode::DUPLICATE_SEQUENCE_NUMBER if batch.in_doubt => Verdict::Done,
+        // No attempt can have appended it: the broker has others with such numbers.
+        ErrorCode::DUPLICATE_SEQUENCE_NUMBER if batch.number.is_some() => Verdict::Renumber,
         ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE => Verdict::Split,
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER if batch.number.is_some() && has_earlier() => {
             Verdict::AfterOthers

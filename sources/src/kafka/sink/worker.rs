@@ -242,7 +242,7 @@ impl Worker<'_> {
     }
 
     fn done(&self, Parcel { partition, batch }: Parcel) {
-        partition.acknowledged();
+        partition.acknowledged(batch.number);
         batch.end(None, &self.shared.memory);
         self.shared.tell_other_home(&partition, self.inbox.node());
     }

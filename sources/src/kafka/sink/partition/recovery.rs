@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use batchmill::Mono;
 
-use super::super::batch::{Batch, ProducerId};
+use super::super::batch::{Batch, Number, ProducerId};
 use super::super::settings::Settings;
 use super::{Partition, State};
 use crate::kafka::KafkaError;
@@ -57,8 +57,9 @@ impl Partition {
     }
 
     /// A batch that was under way is acknowledged.
-    pub(in crate::kafka::sink) fn acknowledged(&self) {
+    pub(in crate::kafka::sink) fn acknowledged(&self, number: Option<Number>) {
         let mut state = self.state.lock();
+        state.acknowledged = number.map_or(state.acknowledged, |number| number.id.generation);
         state.came_back();
         state.backoff.reset();
         state.hold = None;

@@ -22,6 +22,21 @@ fn a_leader_that_moves_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn no_batch_overtakes_the_first_that_a_broker_has_of_an_id() {
+    for _ in 0..10 {
+        let kafka = FakeKafka::builder().topic("t", 1).start().unwrap();
+        let producer = producer(&kafka, quick().batch_bytes(300));
+        // Brokers from 2.5 on would take the second as the first that they see of this producer.
+        let fault = kafka.on(ApiKey::PRODUCE).fail(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        send(&producer, "t", 0..200);
+        producer.flush(WAIT).unwrap();
+        let written: Vec<_> = kafka.records("t", 0).unwrap().into_iter().map(|record| record.value).collect();
+        let sent: Vec<_> = (0..200).map(|number: u32| Some(number.to_string().into_bytes())).collect();
+        assert_eq!((written, fault.fired()), (sent, 1));
+    }
+}
+
+#[test]
 fn a_lost_answer_doubles_nothing() {
     let kafka = FakeKafka::builder().topic("t", 2).start().unwrap();
     let producer = producer(&kafka, quick().batch_bytes(300));
