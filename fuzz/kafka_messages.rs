@@ -6,8 +6,9 @@ use batchmill_sources::kafka::wire::frame::{
     encode_response, frame_length,
 };
 use batchmill_sources::kafka::wire::messages::{
-    ApiVersionsRequest, FetchRequest, FindCoordinatorRequest, InitProducerIdRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    ApiVersionsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest,
+    JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
 };
 use batchmill_sources::kafka::wire::{ApiKey, Reader};
 
@@ -22,6 +23,10 @@ macro_rules! of_key {
             ApiKey::OFFSET_COMMIT => $then!(OffsetCommitRequest),
             ApiKey::OFFSET_FETCH => $then!(OffsetFetchRequest),
             ApiKey::FIND_COORDINATOR => $then!(FindCoordinatorRequest),
+            ApiKey::JOIN_GROUP => $then!(JoinGroupRequest),
+            ApiKey::HEARTBEAT => $then!(HeartbeatRequest),
+            ApiKey::LEAVE_GROUP => $then!(LeaveGroupRequest),
+            ApiKey::SYNC_GROUP => $then!(SyncGroupRequest),
             ApiKey::API_VERSIONS => $then!(ApiVersionsRequest),
             ApiKey::INIT_PRODUCER_ID => $then!(InitProducerIdRequest),
             ApiKey::OFFSET_FOR_LEADER_EPOCH => $then!(OffsetForLeaderEpochRequest),

@@ -4,12 +4,16 @@
 //! Texts are owned. Records are slices of the frame.
 
 mod api_versions;
+mod consumer_protocol;
 mod fetch;
 mod find_coordinator;
 #[cfg(test)]
 mod golden;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
 mod layout;
+mod leave_group;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
@@ -20,18 +24,27 @@ mod produce;
 mod properties;
 #[cfg(test)]
 mod sample;
+mod sync_group;
 #[cfg(test)]
 mod told;
 
 use super::{ApiKey, Reader, Versions, WireError, Writer};
 
 pub use self::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+pub use self::consumer_protocol::{
+    ConsumerProtocolAssignment, ConsumerProtocolSubscription, ConsumerProtocolTopic,
+};
 pub use self::fetch::{
     AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse,
     ForgottenTopic, PartitionData,
 };
 pub use self::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+pub use self::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 pub use self::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+pub use self::join_group::{
+    JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse, JoinGroupResponseMember,
+};
+pub use self::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse};
 pub use self::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopic, ListOffsetsTopicResponse,
@@ -56,6 +69,7 @@ pub use self::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
+pub use self::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse};
 
 /// A request or a response, without its header.
 pub trait Message<'a>: Sized {

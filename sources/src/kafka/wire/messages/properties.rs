@@ -104,8 +104,14 @@ properties! {
     fetch_response FetchResponse
     find_coordinator_request FindCoordinatorRequest
     find_coordinator_response FindCoordinatorResponse
+    heartbeat_request HeartbeatRequest
+    heartbeat_response HeartbeatResponse
     init_producer_id_request InitProducerIdRequest
     init_producer_id_response InitProducerIdResponse
+    join_group_request JoinGroupRequest
+    join_group_response JoinGroupResponse
+    leave_group_request LeaveGroupRequest
+    leave_group_response LeaveGroupResponse
     list_offsets_request ListOffsetsRequest
     list_offsets_response ListOffsetsResponse
     metadata_request MetadataRequest
@@ -118,4 +124,6 @@ properties! {
     offset_for_leader_epoch_response OffsetForLeaderEpochResponse
     produce_request ProduceRequest
     produce_response ProduceResponse
+    sync_group_request SyncGroupRequest
+    sync_group_response SyncGroupResponse
 }
