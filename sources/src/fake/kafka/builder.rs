@@ -5,8 +5,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use batchmill::{Clock, SystemClock};
+use crossbeam_channel as channel;
 
 use super::cluster::{Broker, Shared, State};
+use super::groups::Timer;
 use super::profile::Profile;
 use super::server::Server;
 use super::{ApiKey, FakeKafka};
@@ -99,8 +101,9 @@ impl FakeKafkaBuilder {
         self
     }
 
-    /// Where the timestamps of records come from that have none of their own; the system's clock if it is not set.
-    /// Deadlines of requests are always real time.
+    /// Where the timestamps of records come from that have none of their own, and the time by which sessions of groups'
+    /// members end and their rebalances do not wait any longer; the system's clock if it is not set. Deadlines of other
+    /// requests are always real time.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -118,7 +121,8 @@ impl FakeKafkaBuilder {
     /// When a port is taken, or there is no free one, or no thread.
     pub fn start(self) -> io::Result<FakeKafka> {
         let Self { brokers, port, racks, topics, clock, checks_faults, state } = self;
-        let shared = Arc::new(Shared::new(state, clock));
+        let (timer, woken) = channel::bounded(1);
+        let shared = Arc::new(Shared::new(state, clock, timer));
         let mut bound = Vec::new();
         for n in 0..brokers {
             let port =
@@ -138,7 +142,8 @@ impl FakeKafkaBuilder {
             }
         }
         let (servers, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
-        let cluster = FakeKafka { shared, servers, checks_faults };
+        let timer = Timer::start(&shared, woken)?;
+        let cluster = FakeKafka { shared, servers, timer, checks_faults };
         for (server, listener) in cluster.servers.iter().zip(listeners) {
             server.listen(listener, 1)?;
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use batchmill::{Clock, SystemClock};
+use batchmill::{Clock, Mono, SystemClock};
+use crossbeam_channel as channel;
 use parking_lot::{Condvar, Mutex};
 
 use super::faults::Faults;
@@ -21,15 +22,24 @@ use crate::kafka::wire::Uuid;
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     changed: Condvar,
-    /// Where timestamps come from.
+    /// Where timestamps come from, and the deadlines of groups.
     pub(super) clock: Arc<dyn Clock>,
     /// Where deadlines come from: a fetch does not wait for a test to move its clock.
     time: SystemClock,
+    /// Wakes the timer of the groups; none once the cluster is closed.
+    timer: Mutex<Option<channel::Sender<()>>>,
 }
 
 impl Shared {
-    pub(super) fn new(state: State, clock: Arc<dyn Clock>) -> Self {
-        Self { state: Mutex::new(state), changed: Condvar::new(), clock, time: SystemClock::new() }
+    /// `timer` wakes the timer of the groups.
+    pub(super) fn new(state: State, clock: Arc<dyn Clock>, timer: channel::Sender<()>) -> Self {
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            clock,
+            time: SystemClock::new(),
+            timer: Mutex::new(Some(timer)),
+        }
     }
 
     /// Changes something and wakes all who wait for a change.
@@ -40,6 +50,41 @@ impl Shared {
         drop(state);
         self.changed.notify_all();
         result
+    }
+
+    /// As [`change`](Self::change), for what may change groups: with the time, up to which what was due in them has
+    /// happened.
+    pub(super) fn change_groups<R>(&self, change: impl FnOnce(&mut State, Mono) -> R) -> R {
+        let now = self.clock.mono();
+        let (result, is_due_earlier) = self.change(|state| {
+            state.pass_time(now);
+            let before = state.next_deadline();
+            let result = change(state, now);
+            let is_due_earlier =
+                state.next_deadline().is_some_and(|next| before.is_none_or(|before| next < before));
+            (result, is_due_earlier)
+        });
+        if let Some(timer) = self.timer.lock().as_ref().filter(|_| is_due_earlier) {
+            // One that is full wakes it as well.
+            let _ = timer.try_send(());
+        }
+        result
+    }
+
+    /// Lets what is due in groups happen, and tells when something is due next.
+    pub(super) fn pass_time(&self) -> Option<Mono> {
+        let now = self.clock.mono();
+        let mut state = self.state.lock();
+        if state.pass_time(now) {
+            state.changes += 1;
+            self.changed.notify_all();
+        }
+        state.next_deadline()
+    }
+
+    /// Has the timer of the groups end.
+    pub(super) fn stop_timer(&self) {
+        *self.timer.lock() = None;
     }
 
     /// Waits until `done`, at most `timeout`: whether it is.
@@ -133,6 +178,20 @@ impl State {
             next_producer_id: 1000,
             next_topic_id: 1,
         }
+    }
+
+    /// Lets what is due in groups happen: whether anything was.
+    fn pass_time(&mut self, now: Mono) -> bool {
+        let mut changed = false;
+        for group in self.groups.values_mut() {
+            changed |= group.pass_time(now);
+        }
+        changed
+    }
+
+    /// When something is due in a group.
+    fn next_deadline(&self) -> Option<Mono> {
+        self.groups.values().filter_map(Group::next_deadline).min()
     }
 
     /// The release that a broker behaves as.

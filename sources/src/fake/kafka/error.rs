@@ -13,6 +13,10 @@ pub enum FakeError {
     UnknownPartition(String, i32),
     /// There is no broker of this id.
     UnknownBroker(i32),
+    /// There is no group of this name.
+    UnknownGroup(String),
+    /// The group has no such member.
+    UnknownMember(String, String),
     /// The topic exists already.
     TopicExists(String),
     /// A broker cannot listen again.
@@ -29,6 +33,10 @@ impl fmt::Display for FakeError {
                 write!(f, "topic {topic:?} of the fake cluster has no partition {partition}")
             }
             Self::UnknownBroker(id) => write!(f, "the fake cluster has no broker {id}"),
+            Self::UnknownGroup(group) => write!(f, "the fake cluster has no group {group:?}"),
+            Self::UnknownMember(group, member) => {
+                write!(f, "group {group:?} of the fake cluster has no member {member:?}")
+            }
             Self::TopicExists(topic) => write!(f, "the fake cluster has a topic {topic:?} already"),
             Self::Listen(_) => f.write_str("the fake broker cannot listen again"),
             Self::Records(reason) => write!(f, "the fake cluster cannot store these records: {reason}"),

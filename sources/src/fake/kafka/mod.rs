@@ -28,8 +28,8 @@
 //! # What it is not
 //!
 //! Nothing is replicated: all brokers share one log for a partition, so every record is at once at all replicas. Consumer
-//! groups have offsets, but no members; transactions are made by the test, not over the wire. There is no security. Each
-//! file of `requests/` says which versions it serves and how it departs from a real broker.
+//! groups are those of the classic protocol, not of KIP-848; transactions are made by the test, not over the wire. There is
+//! no security. Each file of `requests/` says which versions it serves and how it departs from a real broker.
 
 mod append;
 mod batch;
@@ -64,6 +64,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::Shared;
+use groups::Timer;
 use server::Server;
 
 pub use crate::kafka::wire::records::Codec;
@@ -71,7 +72,7 @@ pub use crate::kafka::wire::{ApiKey, ErrorCode};
 pub use batch::{FakeBatch, FakeRecord, StoredRecord};
 pub use builder::FakeKafkaBuilder;
 pub use error::FakeError;
-pub use groups::Committed;
+pub use groups::{Committed, FakeGroup, FakeMember, GroupState};
 pub use profile::{Profile, UnknownProfile};
 pub use script::{Fault, FaultBuilder};
 pub use seen::{Named, Seen};
@@ -83,6 +84,7 @@ pub use transaction::Transaction;
 pub struct FakeKafka {
     shared: Arc<Shared>,
     servers: Vec<Server>,
+    timer: Timer,
     checks_faults: bool,
 }
 
@@ -187,6 +189,8 @@ impl FakeKafka {
     pub fn close(&self) {
         self.shared.change(|state| state.brokers.iter_mut().for_each(|broker| broker.running = false));
         self.servers.iter().for_each(Server::stop);
+        self.shared.stop_timer();
+        self.timer.join();
     }
 }
 

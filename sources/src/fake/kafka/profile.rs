@@ -51,7 +51,7 @@ type Row = (ApiKey, [(i16, i16); 10]);
 const NONE: (i16, i16) = (-1, -1);
 
 #[rustfmt::skip]
-const VERSIONS: [Row; 12] = [
+const VERSIONS: [Row; 16] = [
     (ApiKey::PRODUCE,              [(0, 0), (0, 1), (0, 2), (0, 3), (0, 5), (0, 8), (0, 9), (0, 11), (0, 13), (0, 13)]),
     (ApiKey::FETCH,                [(0, 0), (0, 1), (0, 3), (0, 5), (0, 7), (0, 11), (0, 12), (0, 17), (4, 18), (4, 18)]),
     (ApiKey::LIST_OFFSETS,          [(0, 0), (0, 0), (0, 1), (0, 2), (0, 2), (0, 5), (0, 6), (0, 9), (1, 10), (1, 11)]),
@@ -59,6 +59,10 @@ const VERSIONS: [Row; 12] = [
     (ApiKey::OFFSET_COMMIT,         [(0, 1), (0, 2), (0, 2), (0, 3), (0, 3), (0, 8), (0, 8), (0, 9), (2, 9), (2, 10)]),
     (ApiKey::OFFSET_FETCH,          [(0, 1), (0, 1), (0, 2), (0, 3), (0, 3), (0, 6), (0, 7), (0, 9), (1, 9), (1, 10)]),
     (ApiKey::FIND_COORDINATOR,      [(0, 0), (0, 0), (0, 0), (0, 1), (0, 1), (0, 3), (0, 3), (0, 6), (0, 6), (0, 6)]),
+    (ApiKey::JOIN_GROUP,            [NONE, (0, 0), (0, 1), (0, 2), (0, 2), (0, 6), (0, 7), (0, 9), (0, 9), (0, 9)]),
+    (ApiKey::HEARTBEAT,            [NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 4), (0, 4), (0, 4), (0, 4), (0, 4)]),
+    (ApiKey::LEAVE_GROUP,           [NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 4), (0, 4), (0, 5), (0, 5), (0, 5)]),
+    (ApiKey::SYNC_GROUP,            [NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 4), (0, 5), (0, 5), (0, 5), (0, 5)]),
     (ApiKey::API_VERSIONS,          [NONE, NONE, (0, 0), (0, 1), (0, 1), (0, 3), (0, 3), (0, 4), (0, 4), (0, 4)]),
     (ApiKey::CREATE_TOPICS,         [NONE, NONE, (0, 1), (0, 2), (0, 2), (0, 5), (0, 7), (0, 7), (2, 7), (2, 7)]),
     (ApiKey::DELETE_TOPICS,         [NONE, NONE, (0, 0), (0, 1), (0, 1), (0, 4), (0, 6), (0, 6), (1, 6), (1, 6)]),
@@ -135,6 +139,20 @@ impl Profile {
         }
     }
 
+    /// The longest session of a group's member (`group.max.session.timeout.ms`), in milliseconds.
+    pub(super) fn session_ms_max(self) -> i32 {
+        match self {
+            Self::V0_8 | Self::V0_9 => 30_000,
+            Self::V0_10 | Self::V0_11 | Self::V1_1 => 300_000,
+            _ => 1_800_000,
+        }
+    }
+
+    /// What a member is told that gives a sign of life while the leader of its group shares out.
+    pub(super) fn heartbeat_while_sharing(self) -> ErrorCode {
+        if self <= Self::V2_4 { ErrorCode::REBALANCE_IN_PROGRESS } else { ErrorCode::NONE }
+    }
+
     /// Consumers may fetch from followers.
     pub(super) fn has_rack_aware_fetch(self) -> bool {
         self >= Self::V2_4
@@ -201,5 +219,8 @@ mod tests {
         assert_eq!(Profile::V4_3.versions(ApiKey::FETCH), Some(4..=11));
         assert_eq!(Profile::V4_3.versions(ApiKey::PRODUCE), Some(3..=8));
         assert_eq!(Profile::V0_9.versions(ApiKey::INIT_PRODUCER_ID), None);
+        assert_eq!(Profile::V0_8.versions(ApiKey::JOIN_GROUP), None);
+        assert_eq!(Profile::V1_1.versions(ApiKey::JOIN_GROUP), Some(0..=2));
+        assert_eq!(Profile::V4_3.versions(ApiKey::JOIN_GROUP), Some(0..=5));
     }
 }

@@ -155,7 +155,7 @@ impl FakeKafka {
         state.groups.get(group)?.offsets.get(&(topic.to_owned(), partition)).cloned()
     }
 
-    /// Commits an offset for a group, as another client would.
+    /// Commits an offset for a group, as another client would; also where the group has members.
     pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64, metadata: Option<&str>) {
         let committed = Committed { offset, leader_epoch: -1, metadata: metadata.map(str::to_owned) };
         self.shared.change(|state| {

@@ -9,14 +9,19 @@ mod create_topics;
 mod delete_topics;
 mod fetch;
 mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_offsets;
+mod membership;
 mod metadata;
 mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod old;
 mod produce;
+mod sync_group;
 
 use std::time::Duration;
 
@@ -64,7 +69,7 @@ const fn route<H: Handler>(key: ApiKey) -> Route {
     (key, H::VERSIONS, run::<H>)
 }
 
-const ROUTES: [Route; 12] = [
+const ROUTES: [Route; 16] = [
     route::<produce::Produce>(ApiKey::PRODUCE),
     route::<fetch::Fetch>(ApiKey::FETCH),
     route::<list_offsets::ListOffsets>(ApiKey::LIST_OFFSETS),
@@ -72,6 +77,10 @@ const ROUTES: [Route; 12] = [
     route::<offset_commit::OffsetCommit>(ApiKey::OFFSET_COMMIT),
     route::<offset_fetch::OffsetFetch>(ApiKey::OFFSET_FETCH),
     route::<find_coordinator::FindCoordinator>(ApiKey::FIND_COORDINATOR),
+    route::<join_group::JoinGroup>(ApiKey::JOIN_GROUP),
+    route::<heartbeat::Heartbeat>(ApiKey::HEARTBEAT),
+    route::<leave_group::LeaveGroup>(ApiKey::LEAVE_GROUP),
+    route::<sync_group::SyncGroup>(ApiKey::SYNC_GROUP),
     route::<api_versions::ApiVersions>(ApiKey::API_VERSIONS),
     route::<create_topics::CreateTopics>(ApiKey::CREATE_TOPICS),
     route::<delete_topics::DeleteTopics>(ApiKey::DELETE_TOPICS),

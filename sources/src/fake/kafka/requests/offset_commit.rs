@@ -1,8 +1,10 @@
-//! OffsetCommit: versions 1 to 7. Offsets are kept per group, with their metadata. Departs from a real broker so: a group
-//! has no members yet, hence a commit with a generation or a member is refused; offsets are never forgotten; retention
-//! and the client's timestamp are ignored. Version 0, which means ZooKeeper, is not served.
+//! OffsetCommit: versions 1 to 7. Offsets are kept per group, with their metadata. A group with members takes them from
+//! those of its generation only. Departs from a real broker so: offsets are never forgotten; retention and the client's
+//! timestamp are ignored. Version 0, which means ZooKeeper, is not served.
 
-use super::{Context, Handler, Outcome};
+use batchmill::Mono;
+
+use super::{Context, Handler, Outcome, membership};
 use crate::fake::kafka::ErrorCode;
 use crate::fake::kafka::cluster::State;
 use crate::fake::kafka::groups::Committed;
@@ -33,8 +35,8 @@ impl Handler for OffsetCommit {
     }
 
     fn answer(context: &Context<'_>, request: OffsetCommitRequest) -> Outcome {
-        let response = context.shared().change(|state| {
-            let refused = check(context, state, &request);
+        let response = context.shared().change_groups(|state, now| {
+            let refused = check(context, state, &request, now).err();
             let mut topics = Vec::new();
             for topic in &request.topics {
                 let one = |asked: &OffsetCommitRequestPartition| OffsetCommitResponsePartition {
@@ -52,16 +54,23 @@ impl Handler for OffsetCommit {
     }
 }
 
-/// What is wrong with the group as a whole.
-fn check(context: &Context<'_>, state: &State, request: &OffsetCommitRequest) -> Option<ErrorCode> {
-    match state.coordinator(&request.group_id) {
-        Some(broker) if broker.id == context.broker() => {}
-        _ => return Some(ErrorCode::NOT_COORDINATOR),
+/// Whether the group as a whole takes offsets from this client.
+fn check(
+    context: &Context<'_>,
+    state: &mut State,
+    request: &OffsetCommitRequest,
+    now: Mono,
+) -> Result<(), ErrorCode> {
+    if !membership::is_here(context, state, &request.group_id) {
+        return Err(ErrorCode::NOT_COORDINATOR);
     }
-    if request.generation_id_or_member_epoch >= 0 {
-        return Some(ErrorCode::ILLEGAL_GENERATION);
+    let generation = request.generation_id_or_member_epoch;
+    let by = membership::identity(request.member_id.clone(), request.group_instance_id.clone());
+    match state.groups.get_mut(&request.group_id) {
+        Some(group) => group.may_commit(&by, generation, now),
+        None if generation < 0 => Ok(()),
+        None => Err(ErrorCode::ILLEGAL_GENERATION),
     }
-    (!request.member_id.is_empty()).then_some(ErrorCode::UNKNOWN_MEMBER_ID)
 }
 
 fn commit(

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod faults;
+mod groups;
 mod records;
 
 use std::sync::Arc;
