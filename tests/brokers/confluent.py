@@ -2,6 +2,7 @@
 
     produce BROKERS TOPIC CODEC            key and header are the line's number
     consume BROKERS TOPIC N                prints N records: partition, offset, key, value, with tabs between them
+    join BROKERS TOPIC GROUP               prints records as a member of the group, until it is killed
     transact BROKERS TOPIC ID ENDING       one transaction, its ENDING is commit or abort
 """
 
@@ -35,6 +36,11 @@ def produce(brokers, topic, codec, *headers):
     deliver(producer, topic, headers=bool(headers))
 
 
+def show(record, flush=False):
+    text = lambda data: "" if data is None else data.decode()
+    print(record.partition(), record.offset(), text(record.key()), text(record.value()), sep="\t", flush=flush)
+
+
 def consume(brokers, topic, count):
     consumer = Consumer(
         {"bootstrap.servers": brokers, "group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": False}
@@ -46,9 +52,28 @@ def consume(brokers, topic, count):
         record = consumer.poll(DEADLINE_S)
         if record is None or record.error():
             sys.exit(f"no record: {record and record.error()}")
-        text = lambda data: "" if data is None else data.decode()
-        print(record.partition(), record.offset(), text(record.key()), text(record.value()), sep="\t")
+        show(record)
     consumer.close()
+
+
+def join(brokers, topic, group):
+    consumer = Consumer(
+        {
+            "bootstrap.servers": brokers,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": 6000,
+            "heartbeat.interval.ms": 500,
+            "auto.commit.interval.ms": 100,
+        }
+    )
+    consumer.subscribe([topic])
+    while True:
+        record = consumer.poll(1)
+        if record is not None:
+            if record.error():
+                sys.exit(f"no record: {record.error()}")
+            show(record, flush=True)
 
 
 def transact(brokers, topic, id, ending):
@@ -62,4 +87,4 @@ def transact(brokers, topic, id, ending):
         producer.abort_transaction(DEADLINE_S)
 
 
-{"produce": produce, "consume": consume, "transact": transact}[sys.argv[1]](*sys.argv[2:])
+{"produce": produce, "consume": consume, "join": join, "transact": transact}[sys.argv[1]](*sys.argv[2:])

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod fake;
+mod fake_groups;
 mod logs;
 mod loss;
 mod reading;

@@ -2,7 +2,7 @@
 //! write is what ours has to read, and what they read is what ours has written.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cluster::Cluster;
@@ -52,18 +52,33 @@ impl Cluster {
 
     /// kcat in a mode (`-P`, `-C`), with what these brokers need.
     pub(crate) fn kcat(&self, mode: &str, topic: &str) -> Command {
+        let mut command = self.kcat_anyhow();
+        command.args([mode, "-t", topic, "-X", "message.max.bytes=6000000"]);
+        command
+    }
+
+    /// kcat as a member of a group, which prints records as they come until it is killed.
+    pub(crate) fn kcat_member(&self, group: &str, topic: &str) -> Command {
+        let mut command = self.kcat_anyhow();
+        command.args(["-G", group, "-q", "-u", "-f", "%p\t%o\t%k\t%s\n"]);
+        for setting in ["session.timeout.ms=6000", "heartbeat.interval.ms=500", "auto.commit.interval.ms=100"]
+        {
+            command.args(["-X", setting]);
+        }
+        command.args(["-X", "auto.offset.reset=earliest", topic]);
+        command
+    }
+
+    /// confluent-kafka as a member of a group, as [`kcat_member`](Self::kcat_member).
+    pub(crate) fn confluent_member(&self, group: &str, topic: &str) -> Command {
+        let mut python = Command::new(self.python());
+        python.arg(confluent_script()).args(["join", self.bootstrap(), topic, group]);
+        python
+    }
+
+    fn kcat_anyhow(&self) -> Command {
         let mut command = Command::new("kcat");
-        command.args([
-            mode,
-            "-b",
-            self.bootstrap(),
-            "-t",
-            topic,
-            "-m",
-            "30",
-            "-X",
-            "message.max.bytes=6000000",
-        ]);
+        command.args(["-b", self.bootstrap(), "-m", "30"]);
         if self.release() < (0, 10) {
             command.args(["-X", "api.version.request=false", "-X"]);
             command.arg(format!("broker.version.fallback={}", self.version()));
@@ -73,10 +88,9 @@ impl Cluster {
 
     /// `confluent.py` beside this file.
     pub(crate) fn confluent(&self, arguments: &[&str], lines: &[String]) -> String {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("brokers/confluent.py");
         let mut python = Command::new(self.python());
         run(
-            python.arg(script).arg(arguments[0]).arg(self.bootstrap()).args(&arguments[1..]),
+            python.arg(confluent_script()).arg(arguments[0]).arg(self.bootstrap()).args(&arguments[1..]),
             text(lines).as_bytes(),
         )
     }
@@ -90,6 +104,10 @@ impl Cluster {
         java.args(["--request-required-acks", "-1", "--request-timeout-ms", "30000"]);
         run(&mut java, text(lines).as_bytes());
     }
+}
+
+fn confluent_script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("brokers/confluent.py")
 }
 
 /// The lines that a client printed, by partition and offset.
