@@ -6,9 +6,10 @@ use batchmill_sources::kafka::wire::frame::{
     encode_response, frame_length,
 };
 use batchmill_sources::kafka::wire::messages::{
-    ApiVersionsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest,
-    JoinGroupRequest, LeaveGroupRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
-    OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
+    ApiVersionsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
+    InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    SyncGroupRequest,
 };
 use batchmill_sources::kafka::wire::{ApiKey, Reader};
 
@@ -27,6 +28,8 @@ macro_rules! of_key {
             ApiKey::HEARTBEAT => $then!(HeartbeatRequest),
             ApiKey::LEAVE_GROUP => $then!(LeaveGroupRequest),
             ApiKey::SYNC_GROUP => $then!(SyncGroupRequest),
+            ApiKey::DESCRIBE_GROUPS => $then!(DescribeGroupsRequest),
+            ApiKey::LIST_GROUPS => $then!(ListGroupsRequest),
             ApiKey::API_VERSIONS => $then!(ApiVersionsRequest),
             ApiKey::INIT_PRODUCER_ID => $then!(InitProducerIdRequest),
             ApiKey::OFFSET_FOR_LEADER_EPOCH => $then!(OffsetForLeaderEpochRequest),

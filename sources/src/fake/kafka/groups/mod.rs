@@ -4,6 +4,7 @@
 //! Whoever waits for the others of a group holds a [`Promise`] and waits for a change of the cluster; the request (or the
 //! deadline) that completes a generation keeps the promises of all.
 
+mod described;
 mod joining;
 mod member;
 mod promise;
@@ -48,7 +49,7 @@ pub(super) struct Group {
     pub(super) offsets: BTreeMap<(String, i32), Committed>,
     state: GroupState,
     generation: i32,
-    /// What the group is for, as its first member said.
+    /// What the group is for, as the first of its members said, be they gone or not.
     protocol_type: String,
     /// The way to share out of this generation.
     protocol: Option<String>,

@@ -66,7 +66,6 @@ impl Group {
         self.generation += 1;
         (self.state, self.ends) = (GroupState::Empty, None);
         (self.leader, self.protocol) = (None, None);
-        self.protocol_type.clear();
     }
 
     /// What a member is told of this generation.

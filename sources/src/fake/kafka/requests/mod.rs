@@ -7,12 +7,14 @@
 mod api_versions;
 mod create_topics;
 mod delete_topics;
+mod describe_groups;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod membership;
 mod metadata;
@@ -69,7 +71,7 @@ const fn route<H: Handler>(key: ApiKey) -> Route {
     (key, H::VERSIONS, run::<H>)
 }
 
-const ROUTES: [Route; 16] = [
+const ROUTES: [Route; 18] = [
     route::<produce::Produce>(ApiKey::PRODUCE),
     route::<fetch::Fetch>(ApiKey::FETCH),
     route::<list_offsets::ListOffsets>(ApiKey::LIST_OFFSETS),
@@ -81,6 +83,8 @@ const ROUTES: [Route; 16] = [
     route::<heartbeat::Heartbeat>(ApiKey::HEARTBEAT),
     route::<leave_group::LeaveGroup>(ApiKey::LEAVE_GROUP),
     route::<sync_group::SyncGroup>(ApiKey::SYNC_GROUP),
+    route::<describe_groups::DescribeGroups>(ApiKey::DESCRIBE_GROUPS),
+    route::<list_groups::ListGroups>(ApiKey::LIST_GROUPS),
     route::<api_versions::ApiVersions>(ApiKey::API_VERSIONS),
     route::<create_topics::CreateTopics>(ApiKey::CREATE_TOPICS),
     route::<delete_topics::DeleteTopics>(ApiKey::DELETE_TOPICS),

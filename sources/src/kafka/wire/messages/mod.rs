@@ -5,6 +5,7 @@
 
 mod api_versions;
 mod consumer_protocol;
+mod describe_groups;
 mod fetch;
 mod find_coordinator;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod init_producer_id;
 mod join_group;
 mod layout;
 mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
@@ -34,6 +36,9 @@ pub use self::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 pub use self::consumer_protocol::{
     ConsumerProtocolAssignment, ConsumerProtocolSubscription, ConsumerProtocolTopic,
 };
+pub use self::describe_groups::{
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
+};
 pub use self::fetch::{
     AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse,
     ForgottenTopic, PartitionData,
@@ -45,6 +50,7 @@ pub use self::join_group::{
     JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse, JoinGroupResponseMember,
 };
 pub use self::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse};
+pub use self::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
 pub use self::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopic, ListOffsetsTopicResponse,

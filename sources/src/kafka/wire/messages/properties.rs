@@ -100,6 +100,8 @@ fn assert_bounded(reserved: usize, input: usize) {
 properties! {
     api_versions_request ApiVersionsRequest
     api_versions_response ApiVersionsResponse
+    describe_groups_request DescribeGroupsRequest
+    describe_groups_response DescribeGroupsResponse
     fetch_request FetchRequest
     fetch_response FetchResponse
     find_coordinator_request FindCoordinatorRequest
@@ -112,6 +114,8 @@ properties! {
     join_group_response JoinGroupResponse
     leave_group_request LeaveGroupRequest
     leave_group_response LeaveGroupResponse
+    list_groups_request ListGroupsRequest
+    list_groups_response ListGroupsResponse
     list_offsets_request ListOffsetsRequest
     list_offsets_response ListOffsetsResponse
     metadata_request MetadataRequest

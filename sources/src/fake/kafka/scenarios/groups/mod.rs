@@ -1,5 +1,6 @@
 //! Consumers that share a group, as bare requests.
 
+mod described;
 mod instances;
 mod members;
 mod offsets;
