@@ -161,7 +161,8 @@ impl FakeKafka {
     }
 
     /// Waits until `done`, at most `timeout`: whether it is. `done` is called again whenever something has changed in the
-    /// cluster (a request came, records, an offset was committed), on this thread, and may ask the cluster.
+    /// cluster (a request came, records, an offset was committed, a session ended), on this thread, and may ask the
+    /// cluster.
     pub fn wait_until(&self, timeout: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
         let (mut left, mut looked_at) = (timeout, None);
         loop {

@@ -116,6 +116,18 @@ fn the_leader_shares_out_anew_when_it_joins_again_and_others_get_what_there_is()
 }
 
 #[test]
+fn older_brokers_tell_members_to_join_again_while_their_leader_shares_out() {
+    for (profile, code) in
+        [(Profile::V2_4, ErrorCode::REBALANCE_IN_PROGRESS), (Profile::V2_8, ErrorCode::NONE)]
+    {
+        let kafka = FakeKafka::builder().profile(profile).topic("lines", 2).start().unwrap();
+        let mut member = Consumer::of(&kafka);
+        assert!(member.join(&kafka).leads);
+        assert_eq!(member.heartbeat(), code, "{profile}");
+    }
+}
+
+#[test]
 fn strangers_and_members_of_other_generations_are_refused() {
     let kafka = two_partitions();
     let mut stranger = Consumer { id: "nobody".to_owned(), ..Consumer::of(&kafka) };
