@@ -233,6 +233,10 @@ def delete(cluster, topic):
             until(f"deletion of {topic}", lambda: not nodes.exists(f"/brokers/topics/{topic}"))
     else:
         done(cluster.admin.delete_topics([topic]))
+        if cluster.release < (4,):  # brokers forget it before its name is free again
+            with cluster.nodes() as nodes:
+                marked = lambda: nodes.exists(f"/admin/delete_topics/{topic}") or nodes.exists(f"/brokers/topics/{topic}")
+                until(f"deletion of {topic}", lambda: not marked())
     until_topic(cluster, topic, "deletion", lambda now: not now)
 
 
