@@ -20,10 +20,8 @@ mod writing;
 use std::time::Duration;
 
 use batchmill::{Error, SteppedContext, StreamingContext};
-use batchmill_sources::kafka::{
-    self, ConsumerStrategy, EndOffsets, KafkaError, KafkaParams, KafkaRecord, OffsetReset,
-};
-use batchmill_tests::wait_until;
+use batchmill_sources::kafka::{self, ConsumerStrategy, EndOffsets, KafkaParams, KafkaRecord, OffsetReset};
+use batchmill_tests::{kafka_error, wait_until};
 use cluster::Cluster;
 use tools::Told;
 
@@ -63,16 +61,6 @@ fn values(records: &[Told]) -> Vec<String> {
     let mut values: Vec<String> = records.iter().map(|told| told.3.clone()).collect();
     values.sort();
     values
-}
-
-/// The error of Kafka's in an error of a context.
-fn kafka_error(error: &Error) -> &KafkaError {
-    let cause: &(dyn std::error::Error + 'static) = match error {
-        Error::Source { cause, .. } => &**cause,
-        Error::Task(task) => &*task.cause,
-        other => panic!("{other}"),
-    };
-    cause.downcast_ref().unwrap_or_else(|| panic!("{error} is no error of Kafka's"))
 }
 
 /// Steps until `holds` after a batch.

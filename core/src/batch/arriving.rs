@@ -34,8 +34,8 @@ pub(crate) trait Arriving<'r, T>: Sync {
 /// So many partitions are read at the same time, at least; the others wait for their turn, and so do their states.
 const OPEN_PARTITIONS: usize = 8;
 
-/// Folds each of the partitions `wanted`, about `weight` bytes; none for one of which nothing came. With `across`, states of partitions that
-/// follow each other are joined where there would be many of them.
+/// Folds each of the partitions `wanted`, about `weight` bytes; none for one of which nothing came. With `across`, states
+/// of partitions that follow each other are joined where there would be many of them.
 pub(super) fn fold_arriving<'r, T: 'static, F: Fold<T>>(
     run: &Run,
     arriving: &dyn Arriving<'r, T>,

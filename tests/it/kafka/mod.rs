@@ -13,9 +13,9 @@ use std::time::Duration;
 use batchmill::{Error, SteppedContext, StreamingContext, StreamingContextBuilder};
 use batchmill_sources::fake::kafka::FakeKafka;
 use batchmill_sources::kafka::{
-    self, ConsumerStrategy, DirectStream, EndOffsets, KafkaError, KafkaParams, KafkaRecord, OffsetReset,
+    self, ConsumerStrategy, DirectStream, EndOffsets, KafkaParams, KafkaRecord, OffsetReset,
 };
-use batchmill_tests::Recorder;
+use batchmill_tests::{Recorder, kafka_error};
 
 /// Parameters under which nothing takes long.
 fn params() -> KafkaParams {
@@ -54,16 +54,6 @@ fn seen(record: &KafkaRecord) -> (i32, i64, String) {
 
 fn record(partition: i32, offset: i64, value: &str) -> (i32, i64, String) {
     (partition, offset, value.to_owned())
-}
-
-/// The error of the Kafka source in an error of the context.
-fn kafka_error(error: &Error) -> &KafkaError {
-    let cause: &(dyn std::error::Error + 'static) = match error {
-        Error::Source { cause, .. } => &**cause,
-        Error::Task(task) => &*task.cause,
-        other => panic!("{other}"),
-    };
-    cause.downcast_ref().unwrap_or_else(|| panic!("{error} is no error of Kafka's"))
 }
 
 /// Steps until a batch fails.
