@@ -8,9 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::TopicPartition;
 use super::wire::records::RecordError;
 use super::wire::{ErrorCode, WireError};
+use super::{GroupError, TopicPartition};
 
 /// Why something about a Kafka cluster failed. A clone is cheap.
 ///
@@ -267,6 +267,17 @@ pub enum KafkaError {
         group: Arc<str>,
         /// Who.
         owner: String,
+    },
+    /// A member cannot take part in its group.
+    Group {
+        /// The server that coordinates the group; empty where none was asked.
+        server: Arc<str>,
+        /// The group.
+        group: Arc<str>,
+        /// The member: its id, or its client id as long as it has none.
+        member: Arc<str>,
+        /// Why.
+        cause: GroupError,
     },
     /// A record is larger than a producer may send.
     RecordOverLimit {

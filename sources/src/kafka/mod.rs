@@ -7,6 +7,8 @@
 mod client;
 mod cluster;
 mod error;
+#[allow(dead_code, unused_imports, reason = "the receiver stream, which comes next, calls it")]
+mod group;
 mod nearest;
 mod offset_range;
 mod params;
@@ -20,6 +22,7 @@ pub mod wire;
 pub use client::settings::Isolation;
 pub use cluster::KafkaCluster;
 pub use error::KafkaError;
+pub use group::GroupError;
 pub use offset_range::{OffsetRange, OffsetRanges};
 pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};
 pub use record::{Header, Headers, KafkaRecord, RecordRef};

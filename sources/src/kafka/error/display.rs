@@ -187,6 +187,9 @@ impl KafkaError {
             Self::ForeignGroup { group, owner } => {
                 write!(f, "offsets of the group {group:?} are committed by {owner} too")
             }
+            Self::Group { server, group, member, cause } => {
+                write!(f, "member {member:?} of group {group:?} at {server}: {cause}")
+            }
             Self::Thread { cause } => write!(f, "no thread for the Kafka client: {cause}"),
             _ => self.fmt_program(f),
         }

@@ -1,0 +1,35 @@
+//! What is wrong with a membership; [`KafkaError::Group`](crate::kafka::KafkaError::Group) names server, group and member.
+
+use std::fmt;
+
+use crate::kafka::ErrorCode;
+
+/// Why a member cannot take part in its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// The partitions are no longer this member's, so that nothing is committed for them.
+    Fenced,
+    /// Another member has the same static name (`group.instance.id`) and joined later.
+    InstanceTwice,
+    /// The other members share out by assignors that this one does not have: none of ours is among theirs.
+    NoCommonAssignor {
+        /// What this member offers.
+        ours: Vec<String>,
+    },
+    /// The server refuses this member.
+    Refused(ErrorCode),
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fenced => f.write_str("the partitions belong to other members by now"),
+            Self::InstanceTwice => f.write_str("another member of the same group.instance.id has joined"),
+            Self::NoCommonAssignor { ours } => {
+                write!(f, "the other members share out by none of {}", ours.join(", "))
+            }
+            Self::Refused(code) => write!(f, "{code}"),
+        }
+    }
+}

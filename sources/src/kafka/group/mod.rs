@@ -1,0 +1,11 @@
+//! Membership in a consumer group: who of the group reads which partitions, and under which right offsets are committed.
+//!
+//! A stream sees two traits. It holds a [`Membership`], which works on threads of its own until it is left, and it is a
+//! [`RebalanceListener`], which those threads tell what is assigned and what is taken away. Brokers coordinate a group
+//!, or ZooKeeper does.
+
+mod error;
+mod membership;
+
+pub use self::error::GroupError;
+pub(crate) use self::membership::{Membership, RebalanceListener};
