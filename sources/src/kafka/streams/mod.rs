@@ -5,18 +5,24 @@
 //! | `decoder` | records into what a program wants | tasks |
 //! | `read_ahead` | blocks between the fetch threads and the tasks, within a budget | both, behind a lock |
 //! | `fetching` | the fetch threads, as long as they are needed | the caller |
-//! | `logs` | where logs begin and end | whoever asks |
+//! | `logs`, `begin` | where logs begin and end, and where in them reading begins | whoever asks |
+//! | `cut`, `rates` | what a batch takes of its partitions | generate thread |
+//! | `lost_range` | what becomes of an offset that is gone | a thread of the stream's |
 //! | `feed`, `piece` | the blocks of a batch's ranges, as the engine asks for them | job thread, tasks |
 //! | `direct` | the stream: positions, ranges of batches, commits | generate thread, a thread of its own |
 //! | `range` | one fixed set of ranges as a batch | the caller |
 
+mod begin;
+mod cut;
 mod decoder;
 mod direct;
 mod feed;
 mod fetching;
 mod logs;
+mod lost_range;
 mod piece;
 mod range;
+mod rates;
 mod read_ahead;
 
 pub use self::decoder::{RecordDecoder, decode_records, text_values, text_values_with};

@@ -12,26 +12,23 @@ use batchmill::{
 
 use super::commit::{Commits, Position, metadata};
 use super::keeper::{Keeper, Telling, Todo, Work};
-use super::rates::{Rates, most};
-use super::start::{Begin, Why, positions};
 use super::strategy::ConsumerStrategy;
 use super::topics::Topics;
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::transport::{Committed, OffsetAt, Transport};
-use crate::kafka::offset_range::BatchRanges;
 use crate::kafka::params::{EndOffsets, KafkaParams};
+use crate::kafka::streams::begin::{self, Begin, Why, positions};
+use crate::kafka::streams::cut::{Candidate, RangePlan, cut};
 use crate::kafka::streams::decoder::RecordDecoder;
-use crate::kafka::streams::feed::{RangeReader, Ranges};
+use crate::kafka::streams::feed::RangeReader;
 use crate::kafka::streams::fetching::Fetching;
 use crate::kafka::streams::piece::BadRecords;
+use crate::kafka::streams::rates::Rates;
 use crate::kafka::streams::read_ahead::{ReadAhead, ReadAheadSettings, Seen};
-use crate::kafka::{KafkaError, OffsetRange, TopicPartition};
+use crate::kafka::{KafkaError, TopicPartition};
 
 /// After how long a program is told that an open transaction holds records back.
 const HELD_BACK: Duration = Duration::from_secs(60);
-
-/// What an offset weighs before anything has come.
-const OFFSET_BYTES: f64 = 100.0;
 
 /// Makes the transport when the stream starts.
 pub(super) type Connect = Box<dyn FnOnce() -> Result<Arc<dyn Transport>, KafkaError> + Send>;
@@ -74,13 +71,6 @@ impl Partition {
     }
 }
 
-/// What a batch holds.
-pub(super) struct DirectPlan {
-    ranges: Arc<Ranges>,
-    /// About how many bytes each range has.
-    weights: Vec<u64>,
-}
-
 impl<T> DirectInput<T> {
     pub(super) fn new(
         strategy: ConsumerStrategy,
@@ -97,9 +87,10 @@ impl<T> DirectInput<T> {
         let transport = connect()?;
         let deadline = Deadline::after(self.params.request_timeout + self.params.connect_timeout);
         let topics = Topics::find(&self.strategy, &*transport, deadline)?;
-        let start = positions(topics.partitions(), &self.strategy, &self.params, &*transport, deadline)?;
+        let start =
+            positions(topics.partitions(), &self.strategy.starting_at, &self.params, &*transport, deadline)?;
         let instance = instance();
-        Self::announce(handle, &start.begins);
+        begin::announce(&start.begins, handle);
         let committed = self.commit_resets(&*transport, &start.begins, &instance, deadline)?;
 
         let todo = Arc::new(Todo::default());
@@ -145,22 +136,6 @@ impl<T> DirectInput<T> {
             first: true,
         });
         Ok(())
-    }
-
-    /// Tells of beginnings that are not where they were wanted.
-    fn announce(handle: &InputHandle, begins: &[Begin]) {
-        for begin in begins {
-            let Begin { partition, offset, end, .. } = begin;
-            match begin.why {
-                Why::Lost { wanted } => {
-                    let detail =
-                        format!("{partition}: offset {wanted} is not in the log; reading begins at {offset}");
-                    log::warn!("range_lost: {detail}");
-                    handle.source_event("range_lost", detail);
-                }
-                why => log::info!("{partition} begins at {offset} ({why:?}), {} to read", end - offset),
-            }
-        }
     }
 
     /// Commits the beginnings that nobody has said: without that, a crash before the first commit would begin at another
@@ -245,58 +220,40 @@ impl Running {
         Ok(all)
     }
 
-    fn plan(&mut self, params: &KafkaParams, limits: &PlanLimits) -> Result<DirectPlan, KafkaError> {
+    fn plan(&mut self, params: &KafkaParams, limits: &PlanLimits) -> Result<RangePlan, KafkaError> {
         self.take_found()?;
         if params.ends == EndOffsets::Asked {
             self.ask_for_ends(Deadline::after(params.request_timeout))?;
         }
         let seen = self.look()?;
-        let lags: Vec<u64> = self
-            .partitions
-            .values()
-            .zip(&seen)
-            .map(|(known, seen)| {
-                u64::try_from(seen.end.unwrap_or(known.next).saturating_sub(known.next)).unwrap_or(0)
-            })
-            .collect();
         let rates = Rates {
             total: params.initial_rate.filter(|_| self.first),
             per_partition: params.max_rate,
             at_least: params.min_rate,
         };
-        let caps = most(&rates, limits.batch_interval, &lags);
-        self.first &= lags.iter().all(|lag| *lag == 0);
-
-        let mut ranges = Vec::with_capacity(lags.len());
-        let mut weights = Vec::with_capacity(lags.len());
-        let (mut all_here, mut bytes) = (true, 0);
-        for (i, (partition, known)) in self.partitions.iter_mut().enumerate() {
-            let takes = caps.as_ref().map_or(lags[i], |caps| lags[i].min(caps[i]));
-            let until = known.next.saturating_add(i64::try_from(takes).unwrap_or(i64::MAX));
-            let mut range =
-                OffsetRange::new(Arc::clone(&partition.topic), partition.partition, known.next, until);
-            range.leader_epoch = seen[i].leader_epoch;
-            let weight = takes as f64 * seen[i].offset_bytes.unwrap_or(OFFSET_BYTES);
-            all_here &= seen[i].position >= until;
-            bytes += weight as u64;
-            // What has records weighs something, else it would not be read.
-            weights.push((weight as u64).max(u64::from(takes > 0)));
-            ranges.push(range);
-            known.next = until;
+        let candidates: Vec<Candidate<'_>> = self
+            .partitions
+            .iter()
+            .zip(&seen)
+            .map(|((partition, known), seen)| {
+                let (next, end) = (known.next, seen.end.unwrap_or(known.next));
+                Candidate { partition, next, end, seen }
+            })
+            .collect();
+        self.first &= candidates.iter().all(|candidate| candidate.end <= candidate.next);
+        let plan = cut(&candidates, &rates, limits.batch_interval, limits.bytes);
+        for (known, range) in self.partitions.values_mut().zip(plan.ranges()) {
+            known.next = range.until;
         }
-        // What stays until the batch is done keeps the next one from being read ahead.
-        let keep = all_here && bytes <= limits.bytes / 4;
-        Ok(DirectPlan { ranges: Arc::new(Ranges { ranges, keep }), weights })
+        Ok(plan)
     }
 
-    fn completed(&self, time: BatchTime, plan: &DirectPlan, outcome: Outcome) {
-        for range in &plan.ranges.ranges {
+    fn completed(&self, time: BatchTime, plan: &RangePlan, outcome: Outcome) {
+        for range in plan.ranges() {
             self.read_ahead.drop_until(&range.topic_partition(), range.until);
         }
-        let mut lost = plan.ranges.ranges.iter().filter(|range| !range.is_empty()).peekable();
-        if outcome == Outcome::Failed && lost.peek().is_some() {
-            let lost: Vec<String> = lost.map(ToString::to_string).collect();
-            let detail = format!("batch {time} has failed with {}", lost.join(", "));
+        if let (Outcome::Failed, Some(lost)) = (outcome, plan.lost()) {
+            let detail = format!("batch {time} has failed with {lost}");
             log::error!("batch_lost: {detail}");
             self.handle.source_event("batch_lost", detail);
         }
@@ -304,7 +261,7 @@ impl Running {
 }
 
 impl<T: Data> InputDStream<T> for DirectInput<T> {
-    type Plan = DirectPlan;
+    type Plan = RangePlan;
 
     fn name(&self) -> String {
         "kafka".to_owned()
@@ -314,25 +271,19 @@ impl<T: Data> InputDStream<T> for DirectInput<T> {
         Ok(self.open(handle)?)
     }
 
-    fn plan(&mut self, _: BatchTime, limits: &PlanLimits) -> Result<DirectPlan, SourceError> {
+    fn plan(&mut self, _: BatchTime, limits: &PlanLimits) -> Result<RangePlan, SourceError> {
         Ok(self.running.as_mut().expect(STARTED).plan(&self.params, limits)?)
     }
 
-    fn batch(&mut self, plan: &DirectPlan, ctx: &BatchContext) -> Result<Batch<T>, SourceError> {
-        let running = self.running.as_ref().expect(STARTED);
-        let (reader, ranges) = (Arc::clone(&running.reader), Arc::clone(&plan.ranges));
-        let decoder = Arc::clone(&self.decoder);
-        let ctx = ctx.with_note(Arc::new(BatchRanges(plan.ranges.ranges.clone())));
-        Ok(ctx.read_pieces(plan.weights.clone(), move || Ok(reader.open(&ranges, &decoder, None)?)))
+    fn batch(&mut self, plan: &RangePlan, ctx: &BatchContext) -> Result<Batch<T>, SourceError> {
+        Ok(plan.batch(&self.running.as_ref().expect(STARTED).reader, &self.decoder, ctx))
     }
 
-    fn size(&self, plan: &DirectPlan) -> PlanSize {
-        // Offsets, for records are not counted before they are read; gaps make it more than there are.
-        let records = plan.ranges.ranges.iter().map(OffsetRange::offsets).sum();
-        PlanSize { records: Some(records), bytes: Some(plan.weights.iter().sum()) }
+    fn size(&self, plan: &RangePlan) -> PlanSize {
+        plan.size()
     }
 
-    fn completed(&mut self, time: BatchTime, plan: &DirectPlan, outcome: Outcome) -> Result<(), SourceError> {
+    fn completed(&mut self, time: BatchTime, plan: &RangePlan, outcome: Outcome) -> Result<(), SourceError> {
         self.running.as_ref().expect(STARTED).completed(time, plan, outcome);
         Ok(())
     }

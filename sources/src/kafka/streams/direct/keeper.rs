@@ -13,8 +13,8 @@ use super::commit::{Commits, Position, Waiting, instance_of, metadata};
 use super::topics::{Found, Topics};
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::transport::{Committed, OffsetAt, Transport};
-use crate::kafka::params::{KafkaParams, OnLostRange};
-use crate::kafka::streams::logs::{logs, not_in_log};
+use crate::kafka::params::KafkaParams;
+use crate::kafka::streams::lost_range::settle;
 use crate::kafka::streams::read_ahead::{ReadAhead, Watch};
 use crate::kafka::{KafkaError, TopicPartition};
 
@@ -230,26 +230,10 @@ impl Work {
 
     /// Finds out why an offset is not in the log, and does what the settings say.
     fn out_of_range(&self, partition: &TopicPartition, wanted: i64) {
-        let log = match logs(std::slice::from_ref(partition), &*self.transport, self.deadline()) {
-            Ok(log) => log[0],
-            Err(error) => return self.read_ahead.fail(partition, error),
-        };
-        if log.contains(wanted) {
-            // A follower was behind, or the log has grown meanwhile. If that goes on, somebody lies.
-            return self.read_ahead.doubt(partition, not_in_log(partition, wanted, log));
-        }
-        let goes_on = match self.params.on_lost_range {
-            OnLostRange::Stop => None,
-            OnLostRange::SkipToEarliest => Some(log.earliest),
-            OnLostRange::SkipToLatest => Some(log.latest),
-        };
-        match goes_on {
-            Some(offset) => {
-                let why = not_in_log(partition, wanted, log);
-                self.tell("range_lost", format!("{why}; reading goes on at {offset}"));
-                self.read_ahead.move_to(partition, offset);
-            }
-            None => self.read_ahead.fail(partition, not_in_log(partition, wanted, log)),
+        let (policy, deadline) = (self.params.on_lost_range, self.deadline());
+        if let Some(detail) = settle(partition, wanted, policy, &*self.transport, &self.read_ahead, deadline)
+        {
+            self.tell("range_lost", detail);
         }
     }
 

@@ -3,17 +3,14 @@
 //! | file | what | runs on |
 //! |---|---|---|
 //! | `strategy` | which partitions, as a program says it | before the start |
-//! | `topics`, `start` | which they are, and where they begin | generate thread; `topics` on the keeper's too |
+//! | `topics` | which they are | generate thread, keeper |
 //! | `input` | what a batch takes | generate thread |
-//! | `rates` | how much at most | generate thread |
 //! | `commit` | offsets that wait to be committed | job thread puts in, keeper takes out |
 //! | `keeper` | new partitions, commits, lost offsets | its own thread |
 
 mod commit;
 mod input;
 mod keeper;
-mod rates;
-mod start;
 mod strategy;
 mod topics;
 

@@ -1,14 +1,14 @@
-//! Where a direct stream begins: given offsets go before committed ones, and those before the reset. On the generate
-//! thread, once.
+//! Where a stream begins: given offsets go before committed ones, and those before the reset. On the thread that asks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::strategy::ConsumerStrategy;
+use batchmill::InputHandle;
+
+use super::logs::{Log, logs, not_in_log};
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::transport::{Committed, Transport};
 use crate::kafka::params::{KafkaParams, OffsetReset, OnLostRange};
-use crate::kafka::streams::logs::{Log, logs, not_in_log};
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// Where a partition begins.
@@ -46,13 +46,13 @@ pub(super) struct Start {
 /// An offset that is not in the log; none where the reset says to fail; what the cluster answers.
 pub(super) fn positions<'p>(
     partitions: impl Iterator<Item = &'p TopicPartition>,
-    strategy: &ConsumerStrategy,
+    starting_at: &[(TopicPartition, i64)],
     params: &KafkaParams,
     transport: &dyn Transport,
     deadline: Deadline,
 ) -> Result<Start, KafkaError> {
     let partitions: Vec<TopicPartition> = partitions.cloned().collect();
-    let given: BTreeMap<_, _> = strategy.starting_at.iter().cloned().collect();
+    let given: BTreeMap<_, _> = starting_at.iter().cloned().collect();
     if let Some(stray) = given.keys().find(|partition| !partitions.contains(partition)) {
         return Err(KafkaError::NotRead { partition: stray.clone() });
     }
@@ -69,7 +69,27 @@ pub(super) fn positions<'p>(
     Ok(Start { begins: begins.collect::<Result<_, _>>()?, committed })
 }
 
-fn begin(
+/// Tells of beginnings that are not where they were wanted.
+pub(super) fn announce(begins: &[Begin], handle: &InputHandle) {
+    for begin in begins {
+        let Begin { partition, offset, end, .. } = begin;
+        match begin.why {
+            Why::Lost { wanted } => {
+                let detail =
+                    format!("{partition}: offset {wanted} is not in the log; reading begins at {offset}");
+                log::warn!("range_lost: {detail}");
+                handle.source_event("range_lost", detail);
+            }
+            why => log::info!("{partition} begins at {offset} ({why:?}), {} to read", end - offset),
+        }
+    }
+}
+
+/// Finds the beginning of one partition, in what is known of its log.
+///
+/// # Errors
+/// As [`positions`].
+pub(super) fn begin(
     partition: TopicPartition,
     log: Log,
     wanted: Option<(i64, Option<i32>, Why)>,
