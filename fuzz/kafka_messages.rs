@@ -9,7 +9,7 @@ use batchmill_sources::kafka::wire::messages::{
     ApiVersionsRequest, DescribeGroupsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
     InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest,
     MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
-    SyncGroupRequest,
+    SaslAuthenticateRequest, SaslHandshakeRequest, SyncGroupRequest,
 };
 use batchmill_sources::kafka::wire::{ApiKey, Reader};
 
@@ -30,9 +30,11 @@ macro_rules! of_key {
             ApiKey::SYNC_GROUP => $then!(SyncGroupRequest),
             ApiKey::DESCRIBE_GROUPS => $then!(DescribeGroupsRequest),
             ApiKey::LIST_GROUPS => $then!(ListGroupsRequest),
+            ApiKey::SASL_HANDSHAKE => $then!(SaslHandshakeRequest),
             ApiKey::API_VERSIONS => $then!(ApiVersionsRequest),
             ApiKey::INIT_PRODUCER_ID => $then!(InitProducerIdRequest),
             ApiKey::OFFSET_FOR_LEADER_EPOCH => $then!(OffsetForLeaderEpochRequest),
+            ApiKey::SASL_AUTHENTICATE => $then!(SaslAuthenticateRequest),
             _ => return,
         }
     };

@@ -191,9 +191,11 @@ const CLIENT: &[(ApiKey, Versions)] = &[
     (ApiKey::OFFSET_COMMIT, Versions::new(1, 7)),
     (ApiKey::OFFSET_FETCH, Versions::new(1, 5)),
     (ApiKey::FIND_COORDINATOR, Versions::new(0, 2)),
+    (ApiKey::SASL_HANDSHAKE, Versions::new(0, 1)),
     (ApiKey::API_VERSIONS, Versions::new(0, 0)),
     (ApiKey::INIT_PRODUCER_ID, Versions::new(0, 1)),
     (ApiKey::OFFSET_FOR_LEADER_EPOCH, Versions::new(3, 3)),
+    (ApiKey::SASL_AUTHENTICATE, Versions::new(0, 1)),
 ];
 
 /// The versions of a request that the client speaks, the preferred run first. Empty for a request that it never sends.

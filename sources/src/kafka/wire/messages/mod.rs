@@ -26,6 +26,8 @@ mod produce;
 mod properties;
 #[cfg(test)]
 mod sample;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 #[cfg(test)]
 mod told;
@@ -75,6 +77,8 @@ pub use self::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
+pub use self::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse, SaslToken};
+pub use self::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 pub use self::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse};
 
 /// A request or a response, without its header.
