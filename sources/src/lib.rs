@@ -16,6 +16,8 @@ pub mod fake;
 pub mod file;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "kafka")]
+mod net;
 pub mod prelude;
 #[cfg(feature = "socket")]
 pub mod socket;

@@ -1,11 +1,9 @@
 //! Connections to the brokers of a cluster, and what is asked on them.
 
 pub(crate) mod address;
-pub(crate) mod backoff;
 pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod control;
-pub(crate) mod deadline;
 pub(crate) mod dialer;
 pub(crate) mod fetch;
 mod groups;
@@ -19,7 +17,8 @@ pub(crate) mod settings;
 mod topics;
 pub(crate) mod transport;
 mod versions;
-pub(crate) mod way_out;
+
+pub(crate) use crate::net::{backoff, deadline, way_out};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::messages::{Message, Request};
 use super::{ApiKey, Reader, WireError, Writer};
+use crate::net::strangers::looks_like;
 
 /// The bytes of the length before a frame.
 pub const LENGTH_BYTES: usize = 4;
@@ -49,25 +50,6 @@ impl fmt::Display for FrameError {
 
 impl Error for FrameError {}
 
-/// The first bytes by which other protocols are known. Each would be the length of a frame of more than 300 MB.
-const OTHERS: &[(&[u8], &str)] = &[
-    (b"HTTP", "HTTP"),
-    (b"GET ", "HTTP"),
-    (b"POST", "HTTP"),
-    (b"HEAD", "HTTP"),
-    (b"PUT ", "HTTP"),
-    (b"<htm", "HTTP"),
-    (b"<!DO", "HTTP"),
-    (b"PRI ", "HTTP/2"),
-    (b"SSH-", "SSH"),
-    (b"AMQP", "AMQP"),
-    (b"-ERR", "Redis"),
-    (b"220 ", "FTP or SMTP"),
-    (b"220-", "FTP or SMTP"),
-    (&[0x15, 0x03], "TLS"),
-    (&[0x16, 0x03], "TLS"),
-];
-
 /// How many bytes the frame has of which `length` are the first four.
 ///
 /// # Errors
@@ -76,8 +58,8 @@ pub fn frame_length(length: [u8; LENGTH_BYTES], limit: usize) -> Result<usize, F
     let value = i32::from_be_bytes(length);
     match usize::try_from(value) {
         Ok(value) if value <= limit => Ok(value),
-        Ok(value) => match OTHERS.iter().find(|(first, _)| length.starts_with(first)) {
-            Some((_, looks_like)) => Err(FrameError::NotKafka { looks_like }),
+        Ok(value) => match looks_like(length) {
+            Some(looks_like) => Err(FrameError::NotKafka { looks_like }),
             None => Err(FrameError::TooLong { length: value, limit }),
         },
         Err(_) => Err(FrameError::Negative { length: value }),
@@ -340,6 +322,5 @@ mod tests {
         let name = |first: &[u8; 4]| frame_length(*first, 64 << 20).unwrap_err().to_string();
         assert_eq!(name(b"HTTP"), "the peer does not speak Kafka's protocol but HTTP");
         assert_eq!(name(&[0x15, 3, 3, 0]), "the peer does not speak Kafka's protocol but TLS");
-        assert!(OTHERS.iter().all(|(first, _)| first[0] > 0x10), "a frame of 256 MiB is none of them");
     }
 }
