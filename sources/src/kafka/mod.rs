@@ -22,7 +22,7 @@ pub mod wire;
 pub use client::settings::Isolation;
 pub use cluster::KafkaCluster;
 pub use error::KafkaError;
-pub use group::GroupError;
+pub use group::{Assignor, GroupError};
 pub use offset_range::{OffsetRange, OffsetRanges};
 pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};
 pub use record::{Header, Headers, KafkaRecord, RecordRef};

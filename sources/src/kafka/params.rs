@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::client::address::Address;
 use super::client::backoff::BackoffRange;
 use super::client::settings::{ClientSettings, Isolation, OldVersion};
+use super::group::GroupParams;
 
 /// Where a partition is read from if neither the program nor a committed offset says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -94,6 +95,8 @@ pub struct KafkaParams {
     pub(super) refresh: Duration,
     pub(super) unavailable_for: Duration,
     pub(super) broker_version: Option<String>,
+    /// How the program takes part in its group.
+    pub(super) group: GroupParams,
     /// What was said wrongly, in the order in which it was said.
     mistakes: Vec<String>,
     /// Names that have no meaning here.
@@ -127,6 +130,7 @@ impl KafkaParams {
             refresh: Duration::from_secs(60),
             unavailable_for: Duration::from_secs(300),
             broker_version: None,
+            group: GroupParams::default(),
             mistakes: Vec::new(),
             unused: Vec::new(),
         }
@@ -299,9 +303,16 @@ impl KafkaParams {
         Ok(settings)
     }
 
+    /// Notes what was said wrongly.
+    pub(super) fn note(&mut self, mistake: String) {
+        self.mistakes.push(mistake);
+    }
+
     /// What is wrong with what was said, if anything.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.mistakes.is_empty() { Ok(()) } else { Err(self.mistakes.join("; ")) }
+        let mut mistakes = self.mistakes.clone();
+        mistakes.extend(self.group.check().err());
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
     }
 
     /// The names that have no meaning here, in the order of mention.

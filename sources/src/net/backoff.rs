@@ -22,8 +22,12 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(range: BackoffRange) -> Self {
-        // The standard library's random keys are the only source of randomness without a dependency.
-        Self { range, next: range.first, random: RandomState::new().hash_one(0) | 1 }
+        Self::seeded(range, random_seed())
+    }
+
+    /// With pauses that follow from the seed.
+    pub(crate) fn seeded(range: BackoffRange, seed: u64) -> Self {
+        Self { range, next: range.first, random: seed | 1 }
     }
 
     /// How long to wait before the next attempt: from half to one and a half of the pause in turn, and never more than the
@@ -43,6 +47,12 @@ impl Backoff {
     pub(crate) fn reset(&mut self) {
         self.next = self.range.first;
     }
+}
+
+/// A number that nobody foresees.
+pub(crate) fn random_seed() -> u64 {
+    // The standard library's random keys are the only source of randomness without a dependency.
+    RandomState::new().hash_one(0)
 }
 
 #[cfg(test)]

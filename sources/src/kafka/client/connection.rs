@@ -128,13 +128,24 @@ impl Connection {
         Q: for<'a> Request<'a, Response = A>,
         A: for<'a> Message<'a>,
     {
+        self.call_with(version, request, deadline, |version, body| A::decode(version, body))
+    }
+
+    /// Sends a request and waits for its answer, of which `read` makes something that does not point into it.
+    pub(crate) fn call_with<'q, Q: Request<'q>, T>(
+        &mut self,
+        version: i16,
+        request: &Q,
+        deadline: Deadline,
+        read: impl FnOnce(i16, &mut Reader<'_>) -> Result<T, WireError>,
+    ) -> Result<T, KafkaError> {
         let asked = self.send(version, request, deadline)?;
         let length = self.receive_length(&asked)?;
         let mut frame = std::mem::take(&mut self.frame);
         let received = self.receive_growing(&asked, &mut frame, length);
         let answer = received.and_then(|()| {
             let body = self.body(&asked, &frame[..length])?;
-            self.decode(&asked, body)
+            self.decode_with(&asked, body, read)
         });
         // A large one is not kept for the sake of the small ones to come.
         frame.truncate(BELIEVED_LENGTH);
@@ -261,9 +272,18 @@ impl Connection {
     pub(crate) fn decode<'f, A: Message<'f>>(
         &mut self,
         asked: &Asked,
-        mut body: Reader<'f>,
+        body: Reader<'f>,
     ) -> Result<A, KafkaError> {
-        let answer = A::decode(asked.version, &mut body)
+        self.decode_with(asked, body, A::decode)
+    }
+
+    fn decode_with<'f, T>(
+        &mut self,
+        asked: &Asked,
+        mut body: Reader<'f>,
+        read: impl FnOnce(i16, &mut Reader<'f>) -> Result<T, WireError>,
+    ) -> Result<T, KafkaError> {
+        let answer = read(asked.version, &mut body)
             .and_then(|answer| body.finish().map(|()| answer))
             .map_err(|cause| self.protocol(asked, cause))?;
         self.has_answered = true;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -13,9 +14,11 @@ use super::connection::{Connection, name};
 use super::deadline::Deadline;
 use super::negotiation;
 use super::way_out::WayOut;
+use crate::kafka::wire::ApiKey;
 use crate::kafka::wire::messages::{
-    FindCoordinatorResponse, InitProducerIdResponse, ListOffsetsResponse, Message, MetadataResponse,
-    OffsetCommitResponse, OffsetFetchResponse, OffsetForLeaderEpochResponse, Request,
+    FindCoordinatorResponse, HeartbeatResponse, InitProducerIdResponse, LeaveGroupResponse,
+    ListOffsetsResponse, Message, MetadataResponse, OffsetCommitResponse, OffsetFetchResponse,
+    OffsetForLeaderEpochResponse, Request,
 };
 use crate::kafka::{KafkaError, TopicPartition};
 
@@ -24,8 +27,10 @@ use crate::kafka::{KafkaError, TopicPartition};
 pub(crate) enum Use {
     /// What each broker is asked.
     Control,
-    /// What the coordinator of a group is asked.
+    /// What the coordinator of a group is asked about offsets.
     Coordinator,
+    /// What it is asked by a member, which may have to wait for the others.
+    Member,
 }
 
 /// The connections of a client on which it asks and waits. Each is used by one thread at a time.
@@ -59,18 +64,35 @@ impl Control {
         Q: for<'a> Request<'a, Response = A>,
         A: for<'a> Message<'a> + Throttled,
     {
+        let exchange = |connection: &mut Connection, version: i16, deadline| {
+            let request = request(connection, version);
+            connection.call(version, &request, deadline)
+        };
+        self.ask_by(to, usage, (Q::KEY, self.cluster.settings().request_timeout), exchange, way)
+    }
+
+    /// As [`ask`](Self::ask), by an exchange of request and answer of the caller's own, which may take so long. It is given
+    /// the version that is spoken.
+    pub(crate) fn ask_by<A: Throttled>(
+        &self,
+        to: &Target,
+        usage: Use,
+        (key, patience): (ApiKey, Duration),
+        exchange: impl Fn(&mut Connection, i16, Deadline) -> Result<A, KafkaError>,
+        way: (&WayOut, Deadline),
+    ) -> Result<Asked<A>, KafkaError> {
         let (way_out, deadline) = way;
         let slot = Arc::clone(self.slots.lock().entry((to.address.clone(), usage)).or_default());
         let Some(mut slot) = slot.try_lock_for(deadline.left()) else {
             return Err(KafkaError::Timeout {
                 broker: to.to_string().into(),
-                request: name(Q::KEY),
-                after: self.cluster.settings().request_timeout,
+                request: name(key),
+                after: patience,
             });
         };
         loop {
             let is_used = slot.is_some();
-            match self.try_ask(&mut slot, to, &request, way) {
+            match self.try_ask(&mut slot, to, (key, patience), &exchange, way) {
                 Err(_) if way_out.is_closed() => return Err(KafkaError::Stopped),
                 Err(error) if is_used && is_connection(&error) => {}
                 asked => return asked,
@@ -79,26 +101,22 @@ impl Control {
     }
 
     /// Asks on the connection that is there, or a new one. It is kept if it can be used again.
-    fn try_ask<Q, A>(
+    fn try_ask<A: Throttled>(
         &self,
         slot: &mut Option<Connection>,
         to: &Target,
-        request: impl Fn(&Connection, i16) -> Q,
+        (key, patience): (ApiKey, Duration),
+        exchange: impl Fn(&mut Connection, i16, Deadline) -> Result<A, KafkaError>,
         (way_out, deadline): (&WayOut, Deadline),
-    ) -> Result<Asked<A>, KafkaError>
-    where
-        Q: for<'a> Request<'a, Response = A>,
-        A: for<'a> Message<'a> + Throttled,
-    {
+    ) -> Result<Asked<A>, KafkaError> {
         let mut connection = match slot.take() {
             Some(connection) => connection,
             None => negotiation::open(&self.cluster, to, way_out, deadline)?,
         };
         connection.lead_to(way_out)?;
-        let asked = connection.version(Q::KEY).map(|version| {
-            let request = request(&connection, version);
-            let patience = self.cluster.settings().request_timeout + connection.throttle();
-            let answer = connection.call(version, &request, deadline.min(Deadline::after(patience)));
+        let asked = connection.version(key).map(|version| {
+            let patience = patience + connection.throttle();
+            let answer = exchange(&mut connection, version, deadline.min(Deadline::after(patience)));
             answer.map(|answer| {
                 connection.throttled(answer.throttle_time_ms());
                 let epochs = connection.versions.has_epochs();
@@ -209,8 +227,8 @@ macro_rules! throttled {
 }
 
 throttled! {
-    FindCoordinatorResponse InitProducerIdResponse ListOffsetsResponse MetadataResponse OffsetCommitResponse OffsetFetchResponse
-    OffsetForLeaderEpochResponse
+    FindCoordinatorResponse HeartbeatResponse InitProducerIdResponse LeaveGroupResponse ListOffsetsResponse MetadataResponse
+    OffsetCommitResponse OffsetFetchResponse OffsetForLeaderEpochResponse
 }
 
 /// What an attempt came to that did not succeed.
@@ -220,6 +238,15 @@ pub(crate) enum Attempt {
     Again(KafkaError),
     /// None will be.
     Final(KafkaError),
+}
+
+impl Attempt {
+    /// What went wrong.
+    pub(crate) fn into_error(self) -> KafkaError {
+        match self {
+            Self::Again(error) | Self::Final(error) => error,
+        }
+    }
 }
 
 impl From<KafkaError> for Attempt {
@@ -247,7 +274,7 @@ pub(crate) fn bad_value(
     KafkaError::BadValue { broker: Arc::clone(broker), request, about, what, value }
 }
 
-fn is_passing(error: &KafkaError) -> bool {
+pub(crate) fn is_passing(error: &KafkaError) -> bool {
     match error {
         KafkaError::NoBroker { cause, .. } => is_passing(cause),
         KafkaError::Resolve { .. }

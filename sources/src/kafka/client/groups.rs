@@ -9,6 +9,7 @@ use super::cluster::Target;
 use super::control::{Asked, Attempt, Control, Throttled, Use, bad_value, unanswered};
 use super::deadline::Deadline;
 use super::transport::Committed;
+use super::way_out::WayOut;
 use crate::kafka::wire::ErrorCode;
 use crate::kafka::wire::messages::{
     FindCoordinatorRequest, FindCoordinatorResponse, Message, OffsetCommitRequest,
@@ -98,7 +99,7 @@ impl Control {
             return Ok(());
         }
         self.until(deadline, || {
-            let request = || commit_request(group, offsets);
+            let request = || commit_request(group, &Committer::default(), offsets);
             let asked: Asked<OffsetCommitResponse> = self.ask_coordinator(group, request, deadline)?;
             let mut answered = HashSet::new();
             for topic in &asked.answer.topics {
@@ -115,7 +116,7 @@ impl Control {
         })
     }
 
-    /// Asks the coordinator of a group, which is looked for where it is not known.
+    /// Asks the coordinator of a group.
     fn ask_coordinator<Q, A>(
         &self,
         group: &str,
@@ -126,22 +127,25 @@ impl Control {
         Q: for<'a> Request<'a, Response = A>,
         A: for<'a> Message<'a> + Throttled,
     {
-        let known = self.coordinators.lock().get(group).cloned();
-        let target = match known {
-            Some(target) => target,
-            None => self.find_coordinator(group, deadline)?,
-        };
         let way = (self.cluster.way_out(), deadline);
+        let target = self.coordinator(group, way)?;
         self.ask(&target, Use::Coordinator, |_, _| request(), way).map_err(|error| {
             self.coordinators.lock().remove(group);
             error.into()
         })
     }
 
-    fn find_coordinator(&self, group: &str, deadline: Deadline) -> Result<Target, Attempt> {
+    /// The coordinator of a group, which is looked for where it is not known.
+    pub(crate) fn coordinator(&self, group: &str, way: (&WayOut, Deadline)) -> Result<Target, Attempt> {
+        let known = self.coordinators.lock().get(group).cloned();
+        known.map_or_else(|| self.find_coordinator(group, way), Ok)
+    }
+
+    /// Asks who the coordinator of a group is, whoever it was.
+    pub(crate) fn find_coordinator(&self, group: &str, way: (&WayOut, Deadline)) -> Result<Target, Attempt> {
+        self.coordinators.lock().remove(group);
         let request =
             || FindCoordinatorRequest { key: group.to_owned(), key_type: FindCoordinatorRequest::GROUP };
-        let way = (self.cluster.way_out(), deadline);
         let asked: Asked<FindCoordinatorResponse> = self.ask_anybody(|_, _| request(), way)?;
         let answer = &asked.answer;
         self.check(group, "FindCoordinator", &asked.broker, answer.error_code, None)?;
@@ -194,7 +198,27 @@ impl Control {
     }
 }
 
-fn commit_request(group: &str, offsets: &[(TopicPartition, Committed)]) -> OffsetCommitRequest {
+/// Under which right offsets are committed.
+#[derive(Clone, Debug)]
+pub(crate) struct Committer {
+    pub(crate) member: String,
+    pub(crate) generation: i32,
+    pub(crate) instance: Option<String>,
+}
+
+impl Default for Committer {
+    /// Somebody who is no member, for a group that has none.
+    fn default() -> Self {
+        Self { member: String::new(), generation: -1, instance: None }
+    }
+}
+
+/// The request by which offsets are committed. Versions before 7 leave the instance out.
+pub(crate) fn commit_request(
+    group: &str,
+    by: &Committer,
+    offsets: &[(TopicPartition, Committed)],
+) -> OffsetCommitRequest {
     let mut topics: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (name, committed) in offsets {
         topics.entry(&name.topic).or_default().push(OffsetCommitRequestPartition {
@@ -209,10 +233,9 @@ fn commit_request(group: &str, offsets: &[(TopicPartition, Committed)]) -> Offse
         |(name, partitions): (&str, _)| OffsetCommitRequestTopic { name: name.to_owned(), partitions };
     OffsetCommitRequest {
         group_id: group.to_owned(),
-        // Of a group that nobody has joined.
-        generation_id_or_member_epoch: -1,
-        member_id: String::new(),
-        group_instance_id: None,
+        generation_id_or_member_epoch: by.generation,
+        member_id: by.member.clone(),
+        group_instance_id: by.instance.clone(),
         retention_time_ms: -1,
         topics: topics.into_iter().map(topic).collect(),
     }

@@ -6,7 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod control;
 pub(crate) mod dialer;
 pub(crate) mod fetch;
-mod groups;
+pub(crate) mod groups;
 mod leader_epochs;
 mod metadata;
 pub(crate) mod native;

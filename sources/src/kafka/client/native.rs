@@ -29,6 +29,11 @@ impl NativeTransport {
     pub(crate) fn with_dialer(settings: ClientSettings, dialer: Box<dyn Dialer>) -> Self {
         Self { control: Arc::new(Control::new(Arc::new(Cluster::new(settings, dialer)))) }
     }
+
+    /// What a member of a group asks with.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
 }
 
 impl Transport for NativeTransport {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::kafka::ErrorCode;
+use crate::kafka::{ErrorCode, WireError};
 
 /// Why a member cannot take part in its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum GroupError {
         /// What this member offers.
         ours: Vec<String>,
     },
+    /// The member that shares out sends something else than partitions.
+    BadShare(WireError),
     /// The server refuses this member.
     Refused(ErrorCode),
 }
@@ -29,6 +31,7 @@ impl fmt::Display for GroupError {
             Self::NoCommonAssignor { ours } => {
                 write!(f, "the other members share out by none of {}", ours.join(", "))
             }
+            Self::BadShare(cause) => write!(f, "the member that shares out sends no partitions: {cause}"),
             Self::Refused(code) => write!(f, "{code}"),
         }
     }

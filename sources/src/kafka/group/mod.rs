@@ -2,10 +2,18 @@
 //!
 //! A stream sees two traits. It holds a [`Membership`], which works on threads of its own until it is left, and it is a
 //! [`RebalanceListener`], which those threads tell what is assigned and what is taken away. Brokers coordinate a group
-//!, or ZooKeeper does.
+//! ([`ClassicGroup`]), or ZooKeeper does.
 
+mod assignor;
+mod classic;
 mod error;
 mod membership;
+mod params;
+mod subscription;
 
+pub use self::assignor::Assignor;
+pub(crate) use self::classic::{ClassicGroup, GroupSettings};
 pub use self::error::GroupError;
 pub(crate) use self::membership::{Membership, RebalanceListener};
+pub(in crate::kafka) use self::params::GroupParams;
+pub(crate) use self::subscription::Subscription;

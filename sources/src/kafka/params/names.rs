@@ -22,9 +22,11 @@ impl KafkaParams {
     /// | `reconnect.backoff.ms`, `retry.backoff.ms`, `refresh.leader.backoff.ms`, `reconnect.backoff.max.ms`, `retry.backoff.max.ms` | [`backoff`](Self::backoff) |
     /// | `metadata.max.age.ms`, `topic.metadata.refresh.interval.ms` | [`refresh`](Self::refresh) |
     /// | `broker.version.fallback` | [`broker_version`](Self::broker_version) |
+    /// | `group.instance.id`, `session.timeout.ms`, `heartbeat.interval.ms`, `max.poll.interval.ms` | [`instance_id`](Self::instance_id), [`session_timeout`](Self::session_timeout), [`heartbeat_interval`](Self::heartbeat_interval), [`max_poll_interval`](Self::max_poll_interval) |
+    /// | `partition.assignment.strategy` | [`assignors`](Self::assignors): `range`, `roundrobin`, or Java's classes |
     /// | `spark.streaming.kafka.maxRatePerPartition`, `.minRatePerPartition`, `spark.streaming.backpressure.initialRate` | the rates |
     ///
-    /// Names with a meaning for other clients only (deserializers, session times, `max.poll.records`) are accepted and
+    /// Names with a meaning for other clients only (deserializers, `max.poll.records`) are accepted and
     /// logged once at the start. `enable.auto.commit = true`, security settings that are not built, a value that does
     /// not fit and an unknown name are errors of [`start`](batchmill::StreamingContext::start).
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -75,7 +77,10 @@ impl KafkaParams {
                 return Err(format!("{name} = {value}: only PLAINTEXT connections are built so far"));
             }
             _ if WITHOUT_MEANING.contains(&name) => self.unused.push(name.to_owned()),
-            _ => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING])),
+            _ => match self.group.apply(name, value) {
+                Some(done) => return done,
+                None => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING])),
+            },
         }
         Ok(())
     }
@@ -89,15 +94,11 @@ const WITHOUT_MEANING: &[&str] = &[
     "connections.max.idle.ms",
     "default.api.timeout.ms",
     "fetch.max.bytes",
-    "heartbeat.interval.ms",
     "kafka.maxRetries",
     "key.deserializer",
-    "max.poll.interval.ms",
     "max.poll.records",
-    "partition.assignment.strategy",
     "receive.buffer.bytes",
     "send.buffer.bytes",
-    "session.timeout.ms",
     "socket.receive.buffer.bytes",
     "spark.streaming.kafka.consumer.cache.enabled",
     "spark.streaming.kafka.consumer.poll.ms",
@@ -118,10 +119,14 @@ const KNOWN: &[&str] = &[
     "fetch.message.max.bytes",
     "fetch.min.bytes",
     "group.id",
+    "group.instance.id",
+    "heartbeat.interval.ms",
     "isolation.level",
     "max.partition.fetch.bytes",
+    "max.poll.interval.ms",
     "metadata.broker.list",
     "metadata.max.age.ms",
+    "partition.assignment.strategy",
     "reconnect.backoff.max.ms",
     "reconnect.backoff.ms",
     "refresh.leader.backoff.ms",
@@ -129,6 +134,7 @@ const KNOWN: &[&str] = &[
     "retry.backoff.max.ms",
     "retry.backoff.ms",
     "security.protocol",
+    "session.timeout.ms",
     "socket.connection.setup.timeout.ms",
     "socket.timeout.ms",
     "spark.streaming.backpressure.initialRate",
@@ -214,6 +220,7 @@ mod tests {
                 "isolation.level" => "read_committed",
                 "enable.auto.commit" => "false",
                 "security.protocol" => "PLAINTEXT",
+                "partition.assignment.strategy" => "range",
                 _ => "7",
             };
             assert_eq!(KafkaParams::from([(*name, value)]).check(), Ok(()), "{name}");
@@ -245,9 +252,9 @@ mod tests {
 
     #[test]
     fn names_without_meaning_are_kept_apart() {
-        let params = KafkaParams::from([("key.deserializer", "x"), ("session.timeout.ms", "6000")]);
+        let params = KafkaParams::from([("key.deserializer", "x"), ("max.poll.records", "6000")]);
         assert_eq!(params.check(), Ok(()));
-        assert_eq!(params.unused(), ["key.deserializer", "session.timeout.ms"]);
+        assert_eq!(params.unused(), ["key.deserializer", "max.poll.records"]);
     }
 
     #[test]

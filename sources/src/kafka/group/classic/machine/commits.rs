@@ -1,0 +1,93 @@
+//! Offsets on their way to the coordinator: one commit is under way at a time, and what comes meanwhile waits, the newest of
+//! a partition. A part of the machine.
+
+use std::collections::BTreeMap;
+
+use batchmill::Mono;
+
+use crate::kafka::TopicPartition;
+use crate::kafka::client::backoff::Backoff;
+use crate::kafka::client::transport::Committed;
+use crate::kafka::group::membership::Offsets;
+
+/// What is to be committed.
+#[derive(Debug)]
+pub(super) struct Commits {
+    waiting: BTreeMap<TopicPartition, Committed>,
+    under_way: Option<UnderWay>,
+    /// Nothing is sent before.
+    rest_until: Option<Mono>,
+    backoff: Backoff,
+}
+
+/// A commit without an answer.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    pub(super) offsets: BTreeMap<TopicPartition, Committed>,
+    /// The member and the generation that it was sent under.
+    pub(super) member: String,
+    pub(super) generation: i32,
+}
+
+impl Commits {
+    pub(super) fn new(backoff: Backoff) -> Self {
+        Self { waiting: BTreeMap::new(), under_way: None, rest_until: None, backoff }
+    }
+
+    /// Takes offsets. Of a partition that waits already the new one counts.
+    pub(super) fn add(&mut self, offsets: impl IntoIterator<Item = (TopicPartition, Committed)>) {
+        self.waiting.extend(offsets);
+    }
+
+    /// Takes an offset back that was not committed, unless a newer one waits.
+    pub(super) fn put_back(&mut self, partition: TopicPartition, committed: Committed) {
+        self.waiting.entry(partition).or_insert(committed);
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_none()
+    }
+
+    /// Takes what waits for partitions of which `goes` holds.
+    pub(super) fn take_waiting(&mut self, goes: impl Fn(&TopicPartition) -> bool) -> Offsets {
+        let gone: Vec<_> = self.waiting.keys().filter(|partition| goes(partition)).cloned().collect();
+        gone.into_iter().filter_map(|partition| self.waiting.remove_entry(&partition)).collect()
+    }
+
+    /// Begins a commit of all that waits, if none is under way and none rests.
+    pub(super) fn begin(&mut self, member: &str, generation: i32, now: Mono) -> Option<Offsets> {
+        if self.under_way.is_some() || self.waiting.is_empty() || self.rests(now) {
+            return None;
+        }
+        self.rest_until = None;
+        let offsets = std::mem::take(&mut self.waiting);
+        let sent = offsets.iter().map(|(name, committed)| (name.clone(), committed.clone())).collect();
+        self.under_way = Some(UnderWay { offsets, member: member.to_owned(), generation });
+        Some(sent)
+    }
+
+    /// The commit under way has its answer.
+    pub(super) fn end(&mut self) -> Option<UnderWay> {
+        self.under_way.take()
+    }
+
+    /// The next one waits for a while.
+    pub(super) fn rest(&mut self, now: Mono) {
+        self.rest_until = Some(now + self.backoff.pause());
+    }
+
+    /// The last one was good: the next pause is short again.
+    pub(super) fn went_well(&mut self) {
+        self.backoff.reset();
+    }
+
+    fn rests(&self, now: Mono) -> bool {
+        self.rest_until.is_some_and(|until| until > now)
+    }
+
+    /// When the next one is due that rests.
+    pub(super) fn due(&self) -> Option<Mono> {
+        self.rest_until.filter(|_| self.under_way.is_none() && !self.waiting.is_empty())
+    }
+}

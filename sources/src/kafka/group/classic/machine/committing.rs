@@ -1,0 +1,164 @@
+//! Commits as the machine decides on them: when they go out, and what an answer means for each partition. A part of the
+//! machine.
+
+use std::collections::BTreeMap;
+
+use batchmill::Mono;
+
+use super::commits::UnderWay;
+use super::event::{Action, CommitAnswer, CommitResult, Trouble};
+use super::verdict::Verdict;
+use super::{Machine, Phase};
+use crate::kafka::client::transport::Committed;
+use crate::kafka::group::GroupError;
+use crate::kafka::group::membership::Offsets;
+use crate::kafka::{ErrorCode, KafkaError, TopicPartition};
+
+impl Machine {
+    /// Takes offsets to commit, as far as the partitions are the member's.
+    pub(super) fn commit(&mut self, offsets: Offsets, out: &mut Vec<Action>) {
+        let (ours, foreign): (Offsets, Offsets) =
+            offsets.into_iter().partition(|(partition, _)| self.may_commit_for(partition));
+        self.commits.add(ours);
+        self.tell_fenced(foreign, out);
+    }
+
+    /// Sends what waits, if it can be sent now.
+    pub(super) fn send_commits(&mut self, now: Mono, out: &mut Vec<Action>) {
+        // What goes together comes together.
+        if self.asked_done > 0 || !self.may_commit() {
+            return;
+        }
+        let (member, generation) = (self.me.id.clone(), self.me.generation);
+        if let Some(offsets) = self.commits.begin(&member, generation, now) {
+            out.push(Action::Commit { member, generation, offsets });
+        }
+    }
+
+    /// Whether the coordinator takes offsets now. Between JoinGroup and SyncGroup it does not.
+    pub(super) fn may_commit(&self) -> bool {
+        let is_member = self.me.generation >= 0 && self.coordinator;
+        let sends = matches!(
+            self.phase,
+            Phase::Stable | Phase::Preparing { .. } | Phase::Joining | Phase::Leaving { asked: false, .. }
+        );
+        is_member && sends
+    }
+
+    fn may_commit_for(&self, partition: &TopicPartition) -> bool {
+        self.held.contains(partition) || self.giving.contains(partition)
+    }
+
+    /// Skips what waits for partitions that are not the member's any more.
+    pub(super) fn drop_foreign(&mut self, out: &mut Vec<Action>) {
+        let (held, giving) = (&self.held, &self.giving);
+        let is_foreign =
+            |partition: &TopicPartition| !held.contains(partition) && !giving.contains(partition);
+        let foreign = self.commits.take_waiting(is_foreign);
+        self.tell_fenced(foreign, out);
+    }
+
+    fn tell_fenced(&self, offsets: Offsets, out: &mut Vec<Action>) {
+        if !offsets.is_empty() {
+            out.push(Action::Committed(offsets, CommitResult(Err(self.error(GroupError::Fenced)))));
+        }
+    }
+
+    /// The coordinator has answered a commit, or has not.
+    pub(super) fn committed(
+        &mut self,
+        now: Mono,
+        answer: Result<CommitAnswer, Trouble>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(under_way) = self.commits.end() else { return };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(trouble) => return self.not_committed(now, under_way, &trouble, out),
+        };
+        let is_of_now = under_way.generation == self.me.generation && under_way.member == self.me.id;
+        let is_settled =
+            !matches!(self.phase, Phase::Unjoined | Phase::Joining | Phase::Sharing(_) | Phase::Syncing);
+        let mut sorted = Sorted::default();
+        for (partition, committed) in under_way.offsets {
+            // What the answer does not mention may be committed or not: once more does no harm.
+            let code = answer.codes.get(&partition).copied().unwrap_or(ErrorCode::REQUEST_TIMED_OUT);
+            let offset = (partition, committed);
+            if code.is_ok() {
+                sorted.well.push(offset);
+                continue;
+            }
+            match Verdict::of_code(code) {
+                Verdict::NotThere => {
+                    self.coordinator = false;
+                    sorted.again.push(offset);
+                }
+                // It was sent before a join that has come to its end meanwhile.
+                Verdict::Rebalance | Verdict::NoMember { .. } if !is_of_now || !is_settled => {
+                    sorted.again.push(offset);
+                }
+                Verdict::Rebalance | Verdict::Retry => sorted.again.push(offset),
+                verdict @ (Verdict::NoMember { .. } | Verdict::InstanceTwice) => {
+                    sorted.fenced.push(offset);
+                    sorted.verdict = Some(verdict);
+                }
+                _ => sorted.refused.entry(code.0).or_default().push(offset),
+            }
+        }
+        self.settle(now, &answer.server, sorted, out);
+    }
+
+    fn settle(&mut self, now: Mono, server: &std::sync::Arc<str>, sorted: Sorted, out: &mut Vec<Action>) {
+        if sorted.again.is_empty() {
+            self.commits.went_well();
+        } else {
+            self.put_back(now, sorted.again, out);
+        }
+        if !sorted.well.is_empty() {
+            out.push(Action::Committed(sorted.well, CommitResult(Ok(()))));
+        }
+        self.tell_fenced(sorted.fenced, out);
+        for (code, offsets) in sorted.refused {
+            let about = Some(format!("group {:?}", self.config.group).into());
+            let (broker, code) = (server.clone(), ErrorCode(code));
+            let error = KafkaError::Broker { broker, request: "OffsetCommit", about, code };
+            out.push(Action::Committed(offsets, CommitResult(Err(error))));
+        }
+        match sorted.verdict {
+            Some(Verdict::NoMember { forget }) => {
+                out.push(Action::Tell("membership_lost", "a commit was refused".to_owned()));
+                self.lose(forget, out);
+            }
+            Some(Verdict::InstanceTwice) => self.fail_as_member(GroupError::InstanceTwice, out),
+            _ => {}
+        }
+    }
+
+    fn not_committed(&mut self, now: Mono, under_way: UnderWay, trouble: &Trouble, out: &mut Vec<Action>) {
+        let offsets = under_way.offsets.into_iter().collect();
+        match Verdict::of(trouble) {
+            Verdict::Final(error) => out.push(Action::Committed(offsets, CommitResult(Err(error)))),
+            _ => self.put_back(now, offsets, out),
+        }
+    }
+
+    /// They go out again after a pause, unless newer ones wait or the partitions are gone meanwhile.
+    fn put_back(&mut self, now: Mono, offsets: Offsets, out: &mut Vec<Action>) {
+        self.commits.rest(now);
+        for (partition, committed) in offsets {
+            self.commits.put_back(partition, committed);
+        }
+        self.drop_foreign(out);
+    }
+}
+
+/// The offsets of a commit by what became of them.
+#[derive(Debug, Default)]
+struct Sorted {
+    well: Offsets,
+    again: Vec<(TopicPartition, Committed)>,
+    fenced: Offsets,
+    /// By the code of the error.
+    refused: BTreeMap<i16, Offsets>,
+    verdict: Option<Verdict>,
+}

@@ -1,0 +1,147 @@
+//! [`ClassicGroup`]: membership in a group that a broker coordinates, by the protocol of 0.9 and later: join, share out, ask
+//! for the share, give signs of life.
+//!
+//! Four threads carry it. `kafka-group` runs the [machine] that decides, and calls the listener. The others ask
+//! and wait, each on a connection of its own, since a broker answers a connection in order: `kafka-group-member` joins and
+//! gives signs of life, `kafka-group-commit` commits, `kafka-group-topics` looks up topics. So neither a slow commit nor a
+//! cluster that does not answer about its topics holds up a heartbeat, and commits go on while JoinGroup waits for other
+//! members. Heartbeats and JoinGroup take turns, for a broker counts a member that it has wait in JoinGroup or SyncGroup as
+//! alive.
+
+mod ask;
+mod driver;
+mod inbox;
+mod machine;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::ask::Asker;
+use self::driver::Driver;
+use self::inbox::Inbox;
+use self::machine::{Machine, MachineConfig};
+use self::threads::Threads;
+use super::membership::Offsets;
+use super::{GroupParams, Membership, RebalanceListener, Subscription};
+use crate::kafka::client::backoff::random_seed;
+use crate::kafka::client::control::Control;
+use crate::kafka::client::deadline::Deadline;
+use crate::kafka::client::transport::Committed;
+use crate::kafka::client::way_out::WayOut;
+use crate::kafka::{KafkaError, KafkaParams, TopicPartition};
+
+/// How long the end of the threads is waited for.
+const END: Duration = Duration::from_secs(2);
+
+/// What a member is told at its start, beside its topics.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupSettings {
+    /// The group.
+    pub(crate) group: Arc<str>,
+    /// How the member takes part.
+    pub(crate) params: GroupParams,
+    /// How often its topics are looked at.
+    pub(crate) refresh: Duration,
+}
+
+impl GroupSettings {
+    /// Those of the parameters.
+    ///
+    /// # Errors
+    /// [`KafkaError::NoGroup`] when they name no group.
+    pub(crate) fn of(params: &KafkaParams) -> Result<Self, KafkaError> {
+        let group = params.group_id.as_deref().filter(|group| !group.is_empty());
+        Ok(Self {
+            group: group.ok_or(KafkaError::NoGroup)?.into(),
+            params: params.group.clone(),
+            refresh: params.refresh,
+        })
+    }
+}
+
+/// A member of a group.
+pub(crate) struct ClassicGroup {
+    settings: GroupSettings,
+    control: Arc<Control>,
+    inbox: Arc<Inbox>,
+    way_out: WayOut,
+    threads: Threads,
+}
+
+impl ClassicGroup {
+    /// Begins to join a group and returns at once; the listener is told what comes of it.
+    ///
+    /// # Errors
+    /// [`KafkaError::Thread`] where the system gives no thread.
+    pub(crate) fn join(
+        settings: GroupSettings,
+        subscription: Subscription,
+        control: Arc<Control>,
+        listener: Arc<dyn RebalanceListener>,
+    ) -> Result<Self, KafkaError> {
+        let client = control.cluster.settings();
+        let machine = Machine::new(MachineConfig {
+            group: Arc::clone(&settings.group),
+            client_id: client.client_id.as_str().into(),
+            params: settings.params.clone(),
+            subscription,
+            refresh: settings.refresh,
+            patience: client.request_timeout,
+            backoff: client.backoff,
+            seed: random_seed(),
+        });
+        let (inbox, way_out) = (Arc::new(Inbox::default()), WayOut::default());
+        let asker = Asker::new(&settings, Arc::clone(&control), way_out.clone());
+        let group = Self { settings, control, inbox, way_out, threads: Threads::default() };
+        let driver = Driver::new(machine, asker, listener, &group.inbox, &group.threads);
+        let driver = driver.map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })?;
+        let started = group.threads.spawn("kafka-group", move || driver.run());
+        started.map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })?;
+        Ok(group)
+    }
+
+    /// Ends the threads, whatever they do.
+    fn close(&self) {
+        self.inbox.close();
+        self.way_out.close();
+        for name in self.threads.join(Deadline::after(END)) {
+            log::warn!("the thread {name} has not ended within {END:?} and is left alone");
+        }
+    }
+}
+
+impl Membership for ClassicGroup {
+    fn committed(
+        &self,
+        of: &[TopicPartition],
+        deadline: Deadline,
+    ) -> Result<Vec<(TopicPartition, Option<Committed>)>, KafkaError> {
+        self.control.committed(&self.settings.group, of, deadline)
+    }
+
+    fn commit(&self, offsets: Offsets) {
+        self.inbox.commit(offsets);
+    }
+
+    fn leave(&self, deadline: Deadline) {
+        self.inbox.leave();
+        self.inbox.wait_for_end(deadline);
+        self.close();
+    }
+}
+
+impl Drop for ClassicGroup {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for ClassicGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClassicGroup").field("group", &self.settings.group).finish_non_exhaustive()
+    }
+}
