@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::wire::records::RecordError;
 use super::wire::{ErrorCode, WireError};
-use super::{GroupError, TopicPartition};
+use super::{GroupError, SecurityError, TopicPartition};
 
 /// Why something about a Kafka cluster failed. A clone is cheap.
 ///
@@ -63,6 +63,13 @@ pub enum KafkaError {
         broker: Arc<str>,
         /// What it looks like.
         looks_like: &'static str,
+    },
+    /// A connection to a broker cannot be made as secure as it has to be.
+    Security {
+        /// The broker.
+        broker: Arc<str>,
+        /// Why.
+        cause: SecurityError,
     },
     /// A broker has not answered in time. The connection was closed, so that a late answer is not taken for another.
     Timeout {
@@ -376,6 +383,7 @@ impl Error for KafkaError {
                 Some(&**cause)
             }
             Self::Protocol { cause, .. } | Self::Request { cause, .. } => Some(cause),
+            Self::Security { cause, .. } => Some(cause),
             Self::Records { cause, .. } => Some(cause),
             Self::Decode { cause, .. } => Some(&**cause),
             _ => None,

@@ -13,6 +13,11 @@ mod nearest;
 mod offset_range;
 mod params;
 mod record;
+#[cfg_attr(
+    not(all(feature = "tls", feature = "sasl")),
+    allow(dead_code, reason = "TLS or SASL would use it")
+)]
+pub(crate) mod security;
 mod sink;
 mod streams;
 mod topic_partition;
@@ -26,6 +31,9 @@ pub use group::{Assignor, GroupError};
 pub use offset_range::{OffsetRange, OffsetRanges};
 pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};
 pub use record::{Header, Headers, KafkaRecord, RecordRef};
+pub use security::{
+    CertificateProblem, SaslMechanism, ScramError, Security, SecurityError, SecurityProtocol,
+};
 pub use sink::{
     Acks, Compression, Idempotence, KafkaBatchSink, KafkaSink, KafkaSinkError, KafkaSinkOptions, Producer,
     ProducerParams, ProducerRecord, RecordData,

@@ -13,6 +13,7 @@ use super::client::address::Address;
 use super::client::backoff::BackoffRange;
 use super::client::settings::{ClientSettings, Isolation, OldVersion};
 use super::group::GroupParams;
+use super::security::Security;
 
 /// Where a partition is read from if neither the program nor a committed offset says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -97,6 +98,7 @@ pub struct KafkaParams {
     pub(super) broker_version: Option<String>,
     /// How the program takes part in its group.
     pub(super) group: GroupParams,
+    pub(super) security: Security,
     /// What was said wrongly, in the order in which it was said.
     mistakes: Vec<String>,
     /// Names that have no meaning here.
@@ -131,6 +133,7 @@ impl KafkaParams {
             unavailable_for: Duration::from_secs(300),
             broker_version: None,
             group: GroupParams::default(),
+            security: Security::default(),
             mistakes: Vec::new(),
             unused: Vec::new(),
         }
@@ -281,6 +284,12 @@ impl KafkaParams {
         self
     }
 
+    /// How connections to the brokers are protected, and who the program is. Default: not at all, and nobody.
+    pub fn security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
     /// What a client needs of it. `brokers` goes before the brokers of the parameters.
     pub(super) fn client_settings(&self, brokers: &str) -> Result<ClientSettings, String> {
         let brokers = match (brokers.trim(), &self.bootstrap) {
@@ -300,6 +309,7 @@ impl KafkaParams {
         settings.isolation = self.isolation;
         settings.broker_version = self.broker_version.as_deref().and_then(OldVersion::parse);
         settings.metadata_max_age = self.refresh;
+        settings.secured = self.security.prepare()?;
         Ok(settings)
     }
 
@@ -346,6 +356,7 @@ impl fmt::Debug for KafkaParams {
             .field("group_id", &self.group_id)
             .field("reset", &self.reset)
             .field("isolation", &self.isolation)
+            .field("security", &self.security)
             .finish_non_exhaustive()
     }
 }

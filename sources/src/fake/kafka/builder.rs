@@ -109,6 +109,20 @@ impl FakeKafkaBuilder {
         self
     }
 
+    /// Has all brokers speak TLS. With a verifier of clients in `config` they ask for certificates.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
+        self.state.tls = Some(config);
+        self
+    }
+
+    /// Has all brokers ask who a client is before they answer anything but ApiVersions.
+    #[cfg(feature = "sasl")]
+    pub fn sasl(mut self, sasl: super::FakeSasl) -> Self {
+        self.state.sasl = Some(Arc::new(sasl));
+        self
+    }
+
     /// Panics when the cluster is dropped and a scripted fault has not fired as often as it should.
     pub fn check_faults_at_drop(mut self) -> Self {
         self.checks_faults = true;

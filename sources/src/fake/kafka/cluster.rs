@@ -144,6 +144,10 @@ pub(super) struct State {
     pub(super) groups: BTreeMap<String, Group>,
     /// Coordinators that were moved, by group.
     pub(super) coordinators: BTreeMap<String, i32>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    #[cfg(feature = "sasl")]
+    pub(super) sasl: Option<Arc<super::FakeSasl>>,
     pub(super) auto_create: bool,
     pub(super) default_partitions: i32,
     /// The longest batch that a producer may send (`message.max.bytes`).
@@ -167,6 +171,10 @@ impl State {
             topics: BTreeMap::new(),
             groups: BTreeMap::new(),
             coordinators: BTreeMap::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "sasl")]
+            sasl: None,
             auto_create: true,
             default_partitions: 1,
             max_message_bytes: 1_048_588,

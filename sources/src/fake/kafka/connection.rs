@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::cluster::Shared;
 use super::requests::{self, Outcome};
 use super::slices::Reply;
+use super::wire::Wire;
 
 /// The longest request a broker takes (`socket.request.max.bytes`).
 const REQUEST_BYTES_MAX: usize = 100 << 20;
@@ -18,10 +19,14 @@ const REQUEST_BYTES_MAX: usize = 100 << 20;
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     pub(super) stream: Arc<TcpStream>,
+    pub(super) wire: Wire,
     pub(super) broker: i32,
     /// The start of the broker that it belongs to.
     pub(super) start: u64,
     pub(super) number: u64,
+    /// Who the client is.
+    #[cfg(feature = "sasl")]
+    pub(super) session: parking_lot::Mutex<super::sasl::Session>,
 }
 
 impl Connection {
@@ -35,7 +40,7 @@ impl Connection {
     }
 
     fn serve(&self) -> io::Result<()> {
-        let mut input = BufReader::with_capacity(64 << 10, &*self.stream);
+        let mut input = BufReader::with_capacity(64 << 10, &self.wire);
         let mut frame = Vec::new();
         while read_frame(&mut input, &mut frame)? {
             if !self.answer(&frame)? {
@@ -47,20 +52,45 @@ impl Connection {
 
     /// Answers a request: whether the connection goes on.
     fn answer(&self, frame: &[u8]) -> io::Result<bool> {
+        #[cfg(feature = "sasl")]
+        if let Some(goes_on) = self.take_bare_token(frame)? {
+            return Ok(goes_on);
+        }
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         match requests::dispatch(self, frame).map_err(invalid)? {
-            Outcome::Reply(reply) => reply.write_to(&mut &*self.stream).map(|()| true),
-            Outcome::Raw(bytes) => (&*self.stream).write_all(&bytes).map(|()| true),
+            Outcome::Reply(reply) => reply.write_to(&mut &self.wire).map(|()| true),
+            Outcome::Raw(bytes) => (&self.wire).write_all(&bytes).map(|()| true),
             Outcome::Cut(reply, bytes) => {
                 let mut whole = Vec::new();
                 reply.write_to(&mut whole)?;
                 whole.truncate(bytes);
-                (&*self.stream).write_all(&whole).map(|()| false)
+                (&self.wire).write_all(&whole).map(|()| false)
             }
             Outcome::Trickle(reply, pause) => self.trickle(&reply, pause),
             Outcome::Nothing => Ok(true),
             Outcome::Close => Ok(false),
         }
+    }
+
+    /// Answers a frame that is nothing but a token of SASL: whether the connection goes on. `None`: it is not one.
+    #[cfg(feature = "sasl")]
+    fn take_bare_token(&self, frame: &[u8]) -> io::Result<Option<bool>> {
+        let sasl = self.shared.state.lock().sasl.clone();
+        let mut session = self.session.lock();
+        let Some(sasl) = sasl.filter(|_| session.wants_bare_token()) else { return Ok(None) };
+        let Ok(token) = session.take(&sasl, frame) else { return Ok(Some(false)) };
+        let length = i32::try_from(token.len()).unwrap_or(i32::MAX).to_be_bytes();
+        (&self.wire).write_all(&[&length[..], &token].concat())?;
+        Ok(Some(true))
+    }
+
+    /// Whether the client has said who it is, if it has to.
+    pub(super) fn is_known(&self) -> bool {
+        #[cfg(feature = "sasl")]
+        if self.shared.state.lock().sasl.is_some() {
+            return matches!(*self.session.lock(), super::sasl::Session::Done);
+        }
+        true
     }
 
     /// Writes a reply byte by byte: whether the connection goes on.
@@ -71,7 +101,7 @@ impl Connection {
             if !self.pause(pause) {
                 return Ok(false);
             }
-            (&*self.stream).write_all(&[byte])?;
+            (&self.wire).write_all(&[byte])?;
         }
         Ok(true)
     }

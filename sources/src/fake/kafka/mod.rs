@@ -28,8 +28,8 @@
 //! # What it is not
 //!
 //! Nothing is replicated: all brokers share one log for a partition, so every record is at once at all replicas. Consumer
-//! groups are those of the classic protocol, not of KIP-848; transactions are made by the test, not over the wire. There is
-//! no security. Each file of `requests/` says which versions it serves and how it departs from a real broker.
+//! groups are those of the classic protocol, not of KIP-848; transactions are made by the test, not over the wire. TLS
+//! (feature `tls`) and users (feature `sasl`) are there if they are asked for; nothing is forbidden to a user. Each file of `requests/` says which versions it serves and how it departs from a real broker.
 
 mod append;
 mod batch;
@@ -45,6 +45,8 @@ mod groups;
 mod log;
 mod profile;
 mod requests;
+#[cfg(feature = "sasl")]
+mod sasl;
 #[cfg(test)]
 mod scenarios;
 mod script;
@@ -57,6 +59,7 @@ mod testing;
 mod topic;
 mod topology;
 mod transaction;
+mod wire;
 
 use std::fmt;
 use std::io;
@@ -74,6 +77,8 @@ pub use builder::FakeKafkaBuilder;
 pub use error::FakeError;
 pub use groups::{Committed, FakeGroup, FakeMember, GroupState};
 pub use profile::{Profile, UnknownProfile};
+#[cfg(feature = "sasl")]
+pub use sasl::FakeSasl;
 pub use script::{Fault, FaultBuilder};
 pub use seen::{Named, Seen};
 pub use transaction::Transaction;

@@ -51,7 +51,7 @@ type Row = (ApiKey, [(i16, i16); 10]);
 const NONE: (i16, i16) = (-1, -1);
 
 #[rustfmt::skip]
-const VERSIONS: [Row; 18] = [
+const VERSIONS: [Row; 20] = [
     (ApiKey::PRODUCE,              [(0, 0), (0, 1), (0, 2), (0, 3), (0, 5), (0, 8), (0, 9), (0, 11), (0, 13), (0, 13)]),
     (ApiKey::FETCH,                [(0, 0), (0, 1), (0, 3), (0, 5), (0, 7), (0, 11), (0, 12), (0, 17), (4, 18), (4, 18)]),
     (ApiKey::LIST_OFFSETS,          [(0, 0), (0, 0), (0, 1), (0, 2), (0, 2), (0, 5), (0, 6), (0, 9), (1, 10), (1, 11)]),
@@ -65,11 +65,13 @@ const VERSIONS: [Row; 18] = [
     (ApiKey::SYNC_GROUP,            [NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 4), (0, 5), (0, 5), (0, 5), (0, 5)]),
     (ApiKey::DESCRIBE_GROUPS,       [NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 5), (0, 5), (0, 5), (0, 6), (0, 6)]),
     (ApiKey::LIST_GROUPS,           [NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 3), (0, 4), (0, 5), (0, 5), (0, 5)]),
+    (ApiKey::SASL_HANDSHAKE,        [NONE, NONE, (0, 0), (0, 0), (0, 1), (0, 1), (0, 1), (0, 1), (0, 1), (0, 1)]),
     (ApiKey::API_VERSIONS,          [NONE, NONE, (0, 0), (0, 1), (0, 1), (0, 3), (0, 3), (0, 4), (0, 4), (0, 4)]),
     (ApiKey::CREATE_TOPICS,         [NONE, NONE, (0, 1), (0, 2), (0, 2), (0, 5), (0, 7), (0, 7), (2, 7), (2, 7)]),
     (ApiKey::DELETE_TOPICS,         [NONE, NONE, (0, 0), (0, 1), (0, 1), (0, 4), (0, 6), (0, 6), (1, 6), (1, 6)]),
     (ApiKey::INIT_PRODUCER_ID,       [NONE, NONE, NONE, (0, 0), (0, 0), (0, 2), (0, 4), (0, 5), (0, 5), (0, 5)]),
     (ApiKey::OFFSET_FOR_LEADER_EPOCH, [NONE, NONE, NONE, (0, 0), (0, 0), (0, 3), (0, 4), (0, 4), (2, 4), (2, 4)]),
+    (ApiKey::SASL_AUTHENTICATE,     [NONE, NONE, NONE, NONE, (0, 0), (0, 1), (0, 2), (0, 2), (0, 2), (0, 2)]),
 ];
 
 const RELEASES: [(Profile, &str, &str); 10] = [

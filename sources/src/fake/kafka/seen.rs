@@ -88,7 +88,9 @@ impl Seen {
         names: Vec<Named>,
         body: &[u8],
     ) -> Self {
-        let keep = body.len() <= BODY_BYTES_MAX && header.key != ApiKey::PRODUCE;
+        // Passwords are not kept either.
+        let is_kept = ![ApiKey::PRODUCE, ApiKey::SASL_AUTHENTICATE].contains(&header.key);
+        let keep = body.len() <= BODY_BYTES_MAX && is_kept;
         Self {
             broker: connection.broker,
             connection: connection.number,

@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::cluster::Shared;
 use super::connection::Connection;
+use super::wire::Wire;
 
 /// The port of one broker. It keeps it while the broker is stopped.
 #[derive(Debug)]
@@ -118,8 +119,16 @@ impl Clients {
             state.connections += 1;
             state.connections
         });
-        let connection =
-            Connection { shared: Arc::clone(shared), stream: Arc::clone(&stream), broker, start, number };
+        let connection = Connection {
+            shared: Arc::clone(shared),
+            wire: wire(&stream, shared)?,
+            stream: Arc::clone(&stream),
+            broker,
+            start,
+            number,
+            #[cfg(feature = "sasl")]
+            session: Mutex::default(),
+        };
         let thread =
             Builder::new().name(format!("fake-kafka-{broker}-{number}")).spawn(move || connection.run())?;
         let mut connected = self.connected.lock();
@@ -127,6 +136,16 @@ impl Clients {
         connected.push(Client { stream, thread });
         Ok(())
     }
+}
+
+/// What the connection's thread reads and writes.
+fn wire(stream: &Arc<TcpStream>, shared: &Shared) -> io::Result<Wire> {
+    #[cfg(feature = "tls")]
+    if let Some(config) = shared.state.lock().tls.clone() {
+        return Wire::tls(Arc::clone(stream), config);
+    }
+    let _ = shared;
+    Ok(Wire::Plain(Arc::clone(stream)))
 }
 
 /// A second socket on the port that does not listen, so that the system gives the port to nobody else.

@@ -206,6 +206,11 @@ impl Cluster {
         let conn = match self.dialer.dial(&target.address, until, way_out) {
             Ok(conn) => conn,
             Err(DialError::Stopped) => return Err(KafkaError::Stopped),
+            Err(DialError::Security(cause)) => return Err(KafkaError::Security { broker, cause }),
+            Err(DialError::Handshake(_)) => {
+                let after = self.settings.connect_timeout;
+                return Err(KafkaError::Timeout { broker, request: "the TLS handshake", after });
+            }
             Err(DialError::Resolve(cause)) => {
                 let cause = Arc::new(cause);
                 return Err(self.unreachable(target, KafkaError::Resolve { broker, cause }));

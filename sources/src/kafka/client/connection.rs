@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     has_answered: bool,
     /// How long the broker has put us off with its last answer.
     throttle: Duration,
+    /// When it has to be replaced, for the broker ends its session soon after.
+    replace_at: Option<Mono>,
     frame: Vec<u8>,
 }
 
@@ -73,6 +75,7 @@ impl Connection {
             next_id: 1,
             has_answered: false,
             throttle: Duration::ZERO,
+            replace_at: None,
             frame: Vec::new(),
         }
     }
@@ -91,6 +94,17 @@ impl Connection {
     /// It leads to a broker that has answered on another connection: its first answer may be as long as the others.
     pub(crate) fn is_trusted(&mut self) {
         self.has_answered = true;
+    }
+
+    /// The broker takes requests on it for so long.
+    #[cfg(feature = "sasl")]
+    pub(crate) fn lasts(&mut self, lifetime: Duration) {
+        self.replace_at = Some(now() + lifetime * 17 / 20);
+    }
+
+    /// Whether it has to be replaced before the next request, for the broker will soon take none on it.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.replace_at.is_some_and(|at| at <= now())
     }
 
     /// The broker, as errors name it.
@@ -304,6 +318,10 @@ impl Connection {
     }
 
     fn broken(&self, asked: &Asked, cause: io::Error) -> KafkaError {
+        #[cfg(feature = "tls")]
+        if let Some(cause) = super::tls::security_error(&cause) {
+            return KafkaError::Security { broker: Arc::clone(&self.broker), cause };
+        }
         match cause.kind() {
             io::ErrorKind::TimedOut => KafkaError::Timeout {
                 broker: Arc::clone(&self.broker),

@@ -109,7 +109,7 @@ impl Control {
         exchange: impl Fn(&mut Connection, i16, Deadline) -> Result<A, KafkaError>,
         (way_out, deadline): (&WayOut, Deadline),
     ) -> Result<Asked<A>, KafkaError> {
-        let mut connection = match slot.take() {
+        let mut connection = match slot.take().filter(|connection| !connection.is_expired()) {
             Some(connection) => connection,
             None => negotiation::open(&self.cluster, to, way_out, deadline)?,
         };
@@ -285,6 +285,7 @@ pub(crate) fn is_passing(error: &KafkaError) -> bool {
         | KafkaError::Io { .. }
         | KafkaError::NoLeader { .. } => true,
         KafkaError::Broker { code, .. } => code.is_retriable(),
+        KafkaError::Security { cause, .. } => cause.is_passing(),
         _ => false,
     }
 }

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::address::Address;
 use super::deadline::Deadline;
 use super::way_out::{Shut, WayOut};
+use crate::kafka::security::{Secured, SecurityError};
 
 /// Makes connections. Called on the thread that needs one.
 pub(crate) trait Dialer: Send + Sync + Debug {
@@ -39,8 +40,24 @@ pub(crate) enum DialError {
     Resolve(io::Error),
     /// None of its addresses answers.
     Connect(io::Error),
+    /// The TLS handshake took too long.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has a handshake"))]
+    Handshake(io::Error),
+    /// The connection cannot be made secure.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS can fail so"))]
+    Security(SecurityError),
     /// The way out was closed.
     Stopped,
+}
+
+/// The dialer for connections that are as secure as this asks for.
+pub(crate) fn for_security(secured: &Secured) -> Box<dyn Dialer> {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &secured.tls {
+        return Box::new(super::tls::TlsDialer::new(tls.clone()));
+    }
+    let _ = secured;
+    Box::new(TcpDialer)
 }
 
 /// Plain TCP.

@@ -1,6 +1,8 @@
 //! Connections to the brokers of a cluster, and what is asked on them.
 
 pub(crate) mod address;
+#[cfg(feature = "sasl")]
+mod authentication;
 pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod control;
@@ -14,6 +16,8 @@ pub(crate) mod negotiation;
 mod offsets;
 mod probe;
 pub(crate) mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 mod topics;
 pub(crate) mod transport;
 mod versions;

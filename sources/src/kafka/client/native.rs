@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use super::cluster::{Cluster, Watcher};
 use super::control::{Attempt, Control};
 use super::deadline::Deadline;
-use super::dialer::{Dialer, TcpDialer};
+use super::dialer::{self, Dialer};
 use super::fetch::NativeFetcher;
 use super::settings::ClientSettings;
 use super::transport::{
@@ -20,9 +20,10 @@ pub(crate) struct NativeTransport {
 }
 
 impl NativeTransport {
-    /// Over TCP.
+    /// Over TCP or TLS, as the settings say.
     pub(crate) fn new(settings: ClientSettings) -> Self {
-        Self::with_dialer(settings, Box::new(TcpDialer))
+        let dialer = dialer::for_security(&settings.secured);
+        Self::with_dialer(settings, dialer)
     }
 
     /// Over whatever the dialer connects with.

@@ -12,11 +12,32 @@ use crate::kafka::wire::messages::{
     ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse,
 };
 
+/// Connects to a broker, knows what it speaks, and has said who the program is.
+pub(crate) fn open(
+    cluster: &Cluster,
+    target: &Target,
+    way_out: &WayOut,
+    deadline: Deadline,
+) -> Result<Connection, KafkaError> {
+    let connection = negotiate(cluster, target, way_out, deadline)?;
+    #[cfg(feature = "sasl")]
+    if let Some(credentials) = &cluster.settings().secured.sasl {
+        let mut connection = connection;
+        let until = deadline.min(Deadline::after(cluster.settings().request_timeout));
+        return match super::authentication::authenticate(&mut connection, credentials, until) {
+            Ok(()) => Ok(connection),
+            Err(_) if way_out.is_closed() => Err(KafkaError::Stopped),
+            Err(error) => Err(error),
+        };
+    }
+    Ok(connection)
+}
+
 /// Connects to a broker and knows what it speaks.
 ///
 /// A broker that does not answer counts as old only if another connection to it answers Metadata 0, only in a cluster none of
 /// whose brokers has answered, and only until a connection to it is lost.
-pub(crate) fn open(
+fn negotiate(
     cluster: &Cluster,
     target: &Target,
     way_out: &WayOut,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::address::{self, Address};
 use super::backoff::BackoffRange;
+use crate::kafka::security::Secured;
 
 /// Settings of a client, with defaults for all but the brokers.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct ClientSettings {
     pub(crate) broker_version: Option<OldVersion>,
     /// How long what is known of the cluster counts as new.
     pub(crate) metadata_max_age: Duration,
+    /// How connections are protected.
+    pub(crate) secured: Secured,
 }
 
 /// Which records a reader sees while transactions are written.
@@ -79,6 +82,7 @@ impl ClientSettings {
             isolation: Isolation::default(),
             broker_version: None,
             metadata_max_age: Duration::from_secs(300),
+            secured: Secured::default(),
         }
     }
 

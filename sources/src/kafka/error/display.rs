@@ -12,7 +12,8 @@ impl fmt::Display for KafkaError {
             | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::UnreachableAdvertised { .. }
-            | Self::NotKafka { .. } => self.fmt_reaching(f),
+            | Self::NotKafka { .. }
+            | Self::Security { .. } => self.fmt_reaching(f),
             Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Io { .. }
@@ -56,6 +57,11 @@ impl KafkaError {
                 "{bootstrap} can be reached, but the cluster says that a broker is at {advertised}: {cause}; check \
                  advertised.listeners (advertised.host.name on old brokers)"
             ),
+            Self::NotKafka { broker, looks_like: "TLS" } => write!(
+                f,
+                "no Kafka broker without TLS answers at {broker}: this looks like TLS; set security.protocol to SSL or SASL_SSL"
+            ),
+            Self::Security { broker, cause } => write!(f, "no secure connection to broker {broker}: {cause}"),
             Self::NotKafka { broker, looks_like } => {
                 write!(f, "no Kafka broker answers at {broker}: this looks like {looks_like}")
             }

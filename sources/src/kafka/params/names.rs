@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{KafkaParams, OffsetReset};
 use crate::kafka::Isolation;
 use crate::kafka::nearest::nearest;
+use crate::kafka::security::{self, Applied};
 
 impl KafkaParams {
     /// Sets what other clients call `name`. Names of Spark (`metadata.broker.list`,
@@ -22,15 +23,25 @@ impl KafkaParams {
     /// | `reconnect.backoff.ms`, `retry.backoff.ms`, `refresh.leader.backoff.ms`, `reconnect.backoff.max.ms`, `retry.backoff.max.ms` | [`backoff`](Self::backoff) |
     /// | `metadata.max.age.ms`, `topic.metadata.refresh.interval.ms` | [`refresh`](Self::refresh) |
     /// | `broker.version.fallback` | [`broker_version`](Self::broker_version) |
+    /// | `security.protocol`, `sasl.*`, `ssl.*` in PEM form, `enable.ssl.certificate.verification` | [`security`](Self::security) |
     /// | `group.instance.id`, `session.timeout.ms`, `heartbeat.interval.ms`, `max.poll.interval.ms` | [`instance_id`](Self::instance_id), [`session_timeout`](Self::session_timeout), [`heartbeat_interval`](Self::heartbeat_interval), [`max_poll_interval`](Self::max_poll_interval) |
     /// | `partition.assignment.strategy` | [`assignors`](Self::assignors): `range`, `roundrobin`, or Java's classes |
     /// | `spark.streaming.kafka.maxRatePerPartition`, `.minRatePerPartition`, `spark.streaming.backpressure.initialRate` | the rates |
     ///
     /// Names with a meaning for other clients only (deserializers, `max.poll.records`) are accepted and
-    /// logged once at the start. `enable.auto.commit = true`, security settings that are not built, a value that does
+    /// logged once at the start. `enable.auto.commit = true`, stores that are not PEM, a value that does
     /// not fit and an unknown name are errors of [`start`](batchmill::StreamingContext::start).
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        if let Err(mistake) = self.apply(name, value.trim()) {
+        let applied = match self.security.set(name, value) {
+            Ok(Applied::Done) => Ok(()),
+            Ok(Applied::Unused) => {
+                self.unused.push(name.to_owned());
+                Ok(())
+            }
+            Ok(Applied::Unknown) => self.apply(name, value.trim()),
+            Err(mistake) => Err(mistake),
+        };
+        if let Err(mistake) = applied {
             self.mistakes.push(mistake);
         }
         self
@@ -72,14 +83,10 @@ impl KafkaParams {
             "spark.streaming.backpressure.initialRate" => {
                 self.initial_rate = Some(number(name, value)?).filter(|rate| *rate > 0);
             }
-            "security.protocol" if value.eq_ignore_ascii_case("PLAINTEXT") => {}
-            _ if is_security(name) => {
-                return Err(format!("{name} = {value}: only PLAINTEXT connections are built so far"));
-            }
             _ if WITHOUT_MEANING.contains(&name) => self.unused.push(name.to_owned()),
             _ => match self.group.apply(name, value) {
                 Some(done) => return done,
-                None => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING])),
+                None => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING, security::NAMES])),
             },
         }
         Ok(())
@@ -133,7 +140,6 @@ const KNOWN: &[&str] = &[
     "request.timeout.ms",
     "retry.backoff.max.ms",
     "retry.backoff.ms",
-    "security.protocol",
     "session.timeout.ms",
     "socket.connection.setup.timeout.ms",
     "socket.timeout.ms",
@@ -142,10 +148,6 @@ const KNOWN: &[&str] = &[
     "spark.streaming.kafka.minRatePerPartition",
     "topic.metadata.refresh.interval.ms",
 ];
-
-pub(in crate::kafka) fn is_security(name: &str) -> bool {
-    ["security.", "ssl.", "sasl."].iter().any(|prefix| name.starts_with(prefix))
-}
 
 fn reset(name: &str, value: &str) -> Result<OffsetReset, String> {
     match value.to_ascii_lowercase().as_str() {
@@ -219,7 +221,6 @@ mod tests {
                 "auto.offset.reset" => "earliest",
                 "isolation.level" => "read_committed",
                 "enable.auto.commit" => "false",
-                "security.protocol" => "PLAINTEXT",
                 "partition.assignment.strategy" => "range",
                 _ => "7",
             };
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     fn automatic_commits_are_refused_with_the_way_to_commit() {
         assert!(mistake("enable.auto.commit", "true").contains("commit_async"));
-        assert!(mistake("security.protocol", "SASL_SSL").contains("PLAINTEXT"));
+        assert!(mistake("security.protocol", "TLS").contains("SASL_SSL"));
     }
 
     #[test]

@@ -116,9 +116,14 @@ impl Link {
         self.flights.len()
     }
 
-    /// Whether it was idle for so long that the broker may close it.
+    /// Whether it was idle for so long that the broker may close it, or its session ends.
     pub(super) fn is_stale(&self) -> bool {
-        self.flights.is_empty() && now() - self.used > IDLE
+        self.flights.is_empty() && (now() - self.used > IDLE || self.connection.is_expired())
+    }
+
+    /// Whether it has to be replaced, and waits for its answers first.
+    pub(super) fn is_running_out(&self) -> bool {
+        !self.flights.is_empty() && self.connection.is_expired()
     }
 
     /// Whether the broker has closed it while it was idle. Only to be asked when nothing is under way.

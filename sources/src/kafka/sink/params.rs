@@ -9,11 +9,11 @@ mod names;
 use std::fmt;
 use std::time::Duration;
 
-use crate::kafka::KafkaError;
 use crate::kafka::client::address::Address;
 use crate::kafka::client::backoff::BackoffRange;
 use crate::kafka::client::settings::{ClientSettings, OldVersion};
 use crate::kafka::wire::records::Codec;
+use crate::kafka::{KafkaError, Security};
 
 /// Whom a record must have reached before it counts as written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -102,6 +102,7 @@ pub struct ProducerParams {
     pub(super) backoff_max: Duration,
     pub(super) refresh: Duration,
     pub(super) broker_version: Option<String>,
+    pub(super) security: Security,
     /// What was said wrongly, in the order in which it was said.
     mistakes: Vec<String>,
     /// Names that have no meaning here.
@@ -133,6 +134,7 @@ impl ProducerParams {
             backoff_max: Duration::from_secs(1),
             refresh: Duration::from_secs(300),
             broker_version: None,
+            security: Security::default(),
             mistakes: Vec::new(),
             unused: Vec::new(),
         }
@@ -261,6 +263,12 @@ impl ProducerParams {
         self
     }
 
+    /// How connections to the brokers are protected, and who the program is. Default: not at all, and nobody.
+    pub fn security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
     fn need(&mut self, holds: bool, else_say: impl FnOnce() -> String) {
         if !holds {
             self.mistakes.push(else_say());
@@ -268,7 +276,7 @@ impl ProducerParams {
     }
 
     /// What a client needs of it. `brokers` goes before the brokers of the parameters.
-    pub(super) fn client_settings(&self, brokers: &str) -> Result<ClientSettings, KafkaError> {
+    pub(in crate::kafka) fn client_settings(&self, brokers: &str) -> Result<ClientSettings, KafkaError> {
         self.check()?;
         let brokers = match (brokers.trim(), &self.bootstrap) {
             ("", Some(brokers)) => brokers.as_str(),
@@ -281,6 +289,7 @@ impl ProducerParams {
         settings.backoff = BackoffRange { first: self.backoff, longest: self.backoff_max };
         settings.broker_version = self.broker_version.as_deref().and_then(OldVersion::parse);
         settings.metadata_max_age = self.refresh;
+        settings.secured = self.security.prepare().map_err(KafkaError::Parameter)?;
         Ok(settings)
     }
 
@@ -329,6 +338,7 @@ impl fmt::Debug for ProducerParams {
             .field("idempotence", &self.idempotence)
             .field("compression", &self.compression)
             .field("linger", &self.linger)
+            .field("security", &self.security)
             .finish_non_exhaustive()
     }
 }

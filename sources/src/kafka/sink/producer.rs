@@ -21,7 +21,7 @@ use super::topic::Topic;
 use crate::kafka::client::cluster::Cluster;
 use crate::kafka::client::control::{Attempt, Control};
 use crate::kafka::client::deadline::{Deadline, now};
-use crate::kafka::client::dialer::TcpDialer;
+use crate::kafka::client::dialer;
 use crate::kafka::client::transport::{TopicError, TopicFilter, TopicInfo, unknown_topic};
 use crate::kafka::wire::records::{NewHeader, NewRecord};
 use crate::kafka::{ErrorCode, KafkaError};
@@ -97,7 +97,8 @@ impl Producer {
         if !params.unused().is_empty() {
             log::info!("without meaning for a producer: {}", params.unused().join(", "));
         }
-        let control = Control::new(Arc::new(Cluster::new(client, Box::new(TcpDialer))));
+        let dialer = dialer::for_security(&client.secured);
+        let control = Control::new(Arc::new(Cluster::new(client, dialer)));
         let deadline = Deadline::after(params.connect_timeout + params.request_timeout);
         control.ask_topics(TopicFilter::Names(&[]), (control.cluster.way_out(), deadline))?;
         let settings = Settings::new(&params);

@@ -77,8 +77,9 @@ impl Worker<'_> {
         if self.link.as_ref().is_some_and(Link::is_stale) {
             self.link = None;
         }
-        let may_send =
-            self.link.as_ref().is_none_or(|link| link.under_way() < self.shared.settings.max_in_flight);
+        let may_send = self.link.as_ref().is_none_or(|link| {
+            link.under_way() < self.shared.settings.max_in_flight && !link.is_running_out()
+        });
         let found = if may_send { self.look() } else { Found::default() };
         self.shared.end_failed(found.failed);
         if !found.parcels.is_empty() {

@@ -23,6 +23,10 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod old;
 mod produce;
+#[cfg(feature = "sasl")]
+mod sasl_authenticate;
+#[cfg(feature = "sasl")]
+mod sasl_handshake;
 mod sync_group;
 
 use std::time::Duration;
@@ -71,7 +75,7 @@ const fn route<H: Handler>(key: ApiKey) -> Route {
     (key, H::VERSIONS, run::<H>)
 }
 
-const ROUTES: [Route; 18] = [
+const ROUTES: &[Route] = &[
     route::<produce::Produce>(ApiKey::PRODUCE),
     route::<fetch::Fetch>(ApiKey::FETCH),
     route::<list_offsets::ListOffsets>(ApiKey::LIST_OFFSETS),
@@ -90,6 +94,10 @@ const ROUTES: [Route; 18] = [
     route::<delete_topics::DeleteTopics>(ApiKey::DELETE_TOPICS),
     route::<init_producer_id::InitProducerId>(ApiKey::INIT_PRODUCER_ID),
     route::<offset_for_leader_epoch::OffsetForLeaderEpoch>(ApiKey::OFFSET_FOR_LEADER_EPOCH),
+    #[cfg(feature = "sasl")]
+    route::<sasl_handshake::SaslHandshake>(ApiKey::SASL_HANDSHAKE),
+    #[cfg(feature = "sasl")]
+    route::<sasl_authenticate::SaslAuthenticate>(ApiKey::SASL_AUTHENTICATE),
 ];
 
 /// The requests that are known here.
@@ -123,6 +131,11 @@ pub(super) fn dispatch(connection: &Connection, frame: &[u8]) -> Result<Outcome,
         let state = connection.shared.state.lock();
         (state.served(connection.broker, header.key), state.profile_of(connection.broker))
     };
+    let says_who =
+        [ApiKey::API_VERSIONS, ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE].contains(&header.key);
+    if !says_who && !connection.is_known() {
+        return Ok(Outcome::Close);
+    }
     let incoming = Incoming { connection, header, version, body };
     match served {
         Some((low, high)) if (low..=high).contains(&version) => {}

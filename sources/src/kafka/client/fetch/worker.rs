@@ -159,9 +159,10 @@ impl Worker<'_> {
 
     /// Makes sure that there is a connection.
     fn connect(&mut self) -> Result<(), KafkaError> {
-        if self.link.is_some() {
+        if self.link.as_ref().is_some_and(|link| !link.connection.is_expired()) {
             return Ok(());
         }
+        self.link = None;
         let cluster = &self.shared.control.cluster;
         let Some(target) = cluster.target(self.node) else {
             // The cluster has forgotten the broker since its partitions were looked at.
@@ -317,6 +318,9 @@ impl Worker<'_> {
                         FetchFailure::Hostile(error.clone())
                     }
                     KafkaError::UnsupportedVersion { .. } | KafkaError::Request { .. } => {
+                        FetchFailure::Refused(error.clone())
+                    }
+                    KafkaError::Security { cause, .. } if !cause.is_passing() => {
                         FetchFailure::Refused(error.clone())
                     }
                     _ => FetchFailure::NotAvailable { since, cause: error.clone() },

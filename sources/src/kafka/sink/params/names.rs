@@ -1,7 +1,8 @@
 //! The names under which the Java client and librdkafka know a producer's settings, and what each means here.
 
 use super::{Acks, Compression, Idempotence, ProducerParams};
-use crate::kafka::params::names::{bytes, is_security, millis, number, positive_millis, unknown};
+use crate::kafka::params::names::{bytes, millis, number, positive_millis, unknown};
+use crate::kafka::security::{self, Applied};
 
 impl ProducerParams {
     /// Sets what other clients call `name`. Names of the Java client and of librdkafka are known:
@@ -26,12 +27,22 @@ impl ProducerParams {
     /// | `retry.backoff.ms`, `reconnect.backoff.ms`, `retry.backoff.max.ms`, `reconnect.backoff.max.ms` | [`backoff`](Self::backoff) |
     /// | `metadata.max.age.ms`, `topic.metadata.refresh.interval.ms` | [`refresh`](Self::refresh) |
     /// | `broker.version.fallback` | [`broker_version`](Self::broker_version) |
+    /// | `security.protocol`, `sasl.*`, `ssl.*` in PEM form, `enable.ssl.certificate.verification` | [`security`](Self::security) |
     ///
     /// Names with a meaning for other clients only (serializers, `queue.buffering.max.messages`) are accepted and logged
-    /// once. Transactions, other partitioners, security settings that are not built, a value that does not fit and an
+    /// once. Transactions, other partitioners, stores that are not PEM, a value that does not fit and an
     /// unknown name are errors of [`Producer::connect`](super::super::Producer::connect).
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        if let Err(mistake) = self.apply(name, value.trim()) {
+        let applied = match self.security.set(name, value) {
+            Ok(Applied::Done) => Ok(()),
+            Ok(Applied::Unused) => {
+                self.unused.push(name.to_owned());
+                Ok(())
+            }
+            Ok(Applied::Unknown) => self.apply(name, value.trim()),
+            Err(mistake) => Err(mistake),
+        };
+        if let Err(mistake) = applied {
             self.mistakes.push(mistake);
         }
         self
@@ -82,18 +93,14 @@ impl ProducerParams {
             "metadata.max.age.ms" | "topic.metadata.refresh.interval.ms" => {
                 self.refresh = positive_millis(name, value)?;
             }
-            "security.protocol" if value.eq_ignore_ascii_case("PLAINTEXT") => {}
             "transactional.id" => return Err(format!("{name} = {value}: transactions are not built")),
             "partitioner.class" | "partitioner" => {
                 return Err(format!(
                     "{name} = {value}: records go by key as in Java; name a partition instead"
                 ));
             }
-            _ if is_security(name) => {
-                return Err(format!("{name} = {value}: only PLAINTEXT connections are built so far"));
-            }
             _ if WITHOUT_MEANING.contains(&name) => self.unused.push(name.to_owned()),
-            _ => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING])),
+            _ => return Err(unknown(name, &[KNOWN, WITHOUT_MEANING, security::NAMES])),
         }
         Ok(())
     }
@@ -153,7 +160,6 @@ const KNOWN: &[&str] = &[
     "retries",
     "retry.backoff.max.ms",
     "retry.backoff.ms",
-    "security.protocol",
     "socket.connection.setup.timeout.ms",
     "socket.timeout.ms",
     "topic.metadata.refresh.interval.ms",
@@ -219,7 +225,6 @@ mod tests {
                 "acks" | "request.required.acks" => "all",
                 "enable.idempotence" => "true",
                 "compression.type" | "compression.codec" => "snappy",
-                "security.protocol" => "PLAINTEXT",
                 _ => "5",
             };
             assert!(ProducerParams::from([(*name, value)]).check().is_ok(), "{name}");
@@ -247,7 +252,7 @@ mod tests {
             "acks = 2: use all, 1 or 0; buffer.memory = 0: nothing could be sent"
         );
         assert!(mistake(&[("transactional.id", "t")]).contains("not built"));
-        assert!(mistake(&[("security.protocol", "SSL")]).contains("PLAINTEXT"));
+        assert!(mistake(&[("security.protocol", "TLS")]).contains("SASL_SSL"));
         assert!(mistake(&[("acks", "1"), ("enable.idempotence", "true")]).contains("needs acks = all"));
         assert_eq!(ProducerParams::from([("key.serializer", "x")]).unused(), ["key.serializer"]);
     }
