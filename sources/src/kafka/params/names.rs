@@ -25,7 +25,7 @@ impl KafkaParams {
     /// | `broker.version.fallback` | [`broker_version`](Self::broker_version) |
     /// | `security.protocol`, `sasl.*`, `ssl.*` in PEM form, `enable.ssl.certificate.verification` | [`security`](Self::security) |
     /// | `group.instance.id`, `session.timeout.ms`, `heartbeat.interval.ms`, `max.poll.interval.ms` | [`instance_id`](Self::instance_id), [`session_timeout`](Self::session_timeout), [`heartbeat_interval`](Self::heartbeat_interval), [`max_poll_interval`](Self::max_poll_interval) |
-    /// | `partition.assignment.strategy` | [`assignors`](Self::assignors): `range`, `roundrobin`, or Java's classes |
+    /// | `partition.assignment.strategy` | [`assignors`](Self::assignors): `range`, `roundrobin`, `sticky`, `cooperative-sticky`, or Java's classes |
     /// | `spark.streaming.kafka.maxRatePerPartition`, `.minRatePerPartition`, `spark.streaming.backpressure.initialRate` | the rates |
     ///
     /// Names with a meaning for other clients only (deserializers, `max.poll.records`) are accepted and

@@ -2,8 +2,10 @@
 //! know. The results are those of the Java client's assignors, for members that use it lead as well. Pure; runs on the
 //! member's thread.
 
+mod cooperative_sticky;
 mod range;
 mod round_robin;
+mod sticky;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,11 @@ pub enum Assignor {
     Range,
     /// All partitions of all topics, dealt out in turn.
     RoundRobin,
+    /// As even as can be, and as little moved from one time to the next as that allows.
+    Sticky,
+    /// As [`Sticky`](Self::Sticky), and a partition that moves is given up by the one before it is given to the other, so
+    /// that nobody has to stop for those that stay.
+    CooperativeSticky,
 }
 
 /// How many partitions topics have.
@@ -41,6 +48,10 @@ pub(super) struct GroupMember {
     /// The name that it keeps when it starts anew, if it has one.
     pub(super) instance: Option<String>,
     pub(super) topics: BTreeSet<Arc<str>>,
+    /// What it says that it has, or had.
+    pub(super) owned: BTreeSet<TopicPartition>,
+    /// The generation that it says this of, or -1.
+    pub(super) generation: i32,
 }
 
 /// What a member has when it joins.
@@ -55,11 +66,13 @@ pub(super) struct Held<'a> {
 const NAMES: &[(Assignor, &str, &str)] = &[
     (Assignor::Range, "range", "RangeAssignor"),
     (Assignor::RoundRobin, "roundrobin", "RoundRobinAssignor"),
+    (Assignor::Sticky, "sticky", "StickyAssignor"),
+    (Assignor::CooperativeSticky, "cooperative-sticky", "CooperativeStickyAssignor"),
 ];
 
 impl Assignor {
     /// What a member offers that has not been told otherwise.
-    pub(super) const DEFAULT: &'static [Self] = &[Self::Range];
+    pub(super) const DEFAULT: &'static [Self] = &[Self::Range, Self::CooperativeSticky];
 
     /// Its name in the protocol.
     #[must_use]
@@ -74,7 +87,7 @@ impl Assignor {
 
     /// Whether members keep their partitions until they are told to give them up, rather than all of them at every join.
     pub(super) fn is_cooperative(self) -> bool {
-        false
+        self == Self::CooperativeSticky
     }
 
     /// Reads names in the protocol, or those of Java's classes, with commas between.
@@ -102,12 +115,21 @@ impl Assignor {
         topics: &BTreeSet<Arc<str>>,
         held: Held<'_>,
     ) -> Result<Vec<u8>, WireError> {
+        let user_data = match self {
+            // Not null: brokers and clients of 0.9 do not read that.
+            Self::Range | Self::RoundRobin => Vec::new(),
+            Self::Sticky => sticky::previous_data(held)?,
+            Self::CooperativeSticky => sticky::cooperative_data(held.generation),
+        };
         let subscription = ConsumerProtocolSubscription {
             topics: topics.iter().map(ToString::to_string).collect(),
+            user_data: &user_data,
             owned_partitions: by_topic(held.partitions),
+            generation_id: held.generation,
             ..Default::default()
         };
-        subscription.to_bytes(1)
+        // Everybody reads it, the older ones what they know of it; librdkafka finds the generation here only.
+        subscription.to_bytes(2)
     }
 
     /// Reads what a member has said with it.
@@ -118,10 +140,23 @@ impl Assignor {
         said: &[u8],
     ) -> Result<GroupMember, WireError> {
         let subscription = ConsumerProtocolSubscription::from_bytes(said)?;
+        let data = subscription.user_data;
+        let (owned, generation) = match self {
+            Self::Range | Self::RoundRobin => (BTreeSet::new(), -1),
+            // Members of an eager group give up all before they join, and remember it here.
+            Self::Sticky => sticky::previous_assignment(data),
+            Self::CooperativeSticky => {
+                let owned = subscription.owned_partitions.into_iter().flat_map(partitions_of).collect();
+                let named = subscription.generation_id;
+                (owned, if named >= 0 { named } else { sticky::cooperative_generation(data) })
+            }
+        };
         Ok(GroupMember {
             id: id.to_owned(),
             instance: instance.map(ToOwned::to_owned),
             topics: subscription.topics.into_iter().map(Arc::from).collect(),
+            owned,
+            generation,
         })
     }
 
@@ -130,6 +165,8 @@ impl Assignor {
         match self {
             Self::Range => range::assign(counts, members),
             Self::RoundRobin => round_robin::assign(counts, members),
+            Self::Sticky => sticky::assign(counts, members),
+            Self::CooperativeSticky => cooperative_sticky::assign(counts, members),
         }
     }
 }

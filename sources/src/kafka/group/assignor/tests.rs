@@ -9,6 +9,8 @@ fn member(id: &str, instance: Option<&str>, topics: &[&str]) -> GroupMember {
         id: id.to_owned(),
         instance: instance.map(ToOwned::to_owned),
         topics: topics.iter().map(|topic| Arc::from(*topic)).collect(),
+        owned: BTreeSet::new(),
+        generation: -1,
     }
 }
 
@@ -78,6 +80,77 @@ fn assignors_are_known_by_both_their_names() {
     assert!(Assignor::parse_list(" ,").is_err());
 }
 
+/// A line of the table that Java's assignors wrote.
+struct Golden {
+    assignor: Assignor,
+    counts: Counts,
+    members: Vec<GroupMember>,
+    shares: Shares,
+}
+
+fn partitions(text: &str) -> Vec<TopicPartition> {
+    let one = |name: &str| {
+        let (topic, number) = name.split_once('-').unwrap();
+        TopicPartition::new(topic, number.parse().unwrap())
+    };
+    text.split(',').filter(|name| !name.is_empty()).map(one).collect()
+}
+
+impl Golden {
+    fn read(line: &str) -> Self {
+        let [head, members, shares] = &line.split(" | ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let (assignor, topics) = head.split_once(' ').unwrap();
+        let count = |topic: &str| {
+            let (name, count) = topic.split_once('=').unwrap();
+            (Arc::from(name), count.parse().unwrap())
+        };
+        let member = |text: &str| {
+            let [id, instance, topics, owned, generation] = text.split('/').collect::<Vec<_>>()[..] else {
+                panic!("{text}")
+            };
+            GroupMember {
+                owned: partitions(owned).into_iter().collect(),
+                generation: generation.parse().unwrap(),
+                ..member(
+                    id,
+                    Some(instance).filter(|id| !id.is_empty()),
+                    &topics.split(',').collect::<Vec<_>>(),
+                )
+            }
+        };
+        let share = |text: &str| {
+            let (id, list) = text.split_once('/').unwrap();
+            (id.to_owned(), partitions(list))
+        };
+        Self {
+            assignor: Assignor::named(assignor).unwrap(),
+            counts: topics.split(',').map(count).collect(),
+            members: members.split(' ').map(member).collect(),
+            shares: shares.split(' ').map(share).collect(),
+        }
+    }
+
+    fn ours(&self) -> Shares {
+        let mut shares = self.assignor.assign(&self.counts, &self.members);
+        shares.values_mut().for_each(|share| share.sort());
+        shares
+    }
+}
+
+#[test]
+fn the_shares_are_those_of_javas_assignors() {
+    let table = include_str!("../../../../golden/assignors/shares.txt");
+    let mut differ = Vec::new();
+    for line in table.lines() {
+        let golden = Golden::read(line);
+        let ours = golden.ours();
+        if ours != golden.shares {
+            differ.push(format!("{line}\n   ours {:?}", shown(&ours)));
+        }
+    }
+    assert!(differ.is_empty(), "{} differ: {}", differ.len(), differ.join("\n"));
+}
+
 /// Topics with partitions, and members with different subscriptions.
 fn groups() -> impl Strategy<Value = (Counts, Vec<GroupMember>)> {
     let topics = prop::collection::vec(0..9i32, 1..5);
@@ -89,13 +162,107 @@ fn groups() -> impl Strategy<Value = (Counts, Vec<GroupMember>)> {
             id: format!("m{}", (at * 5) % 7),
             instance: (kind == 0).then(|| format!("i{}", (at * 3) % 7)),
             topics: topics.into_iter().map(name).collect(),
+            owned: BTreeSet::new(),
+            generation: -1,
         };
         (counts, members.into_iter().enumerate().map(member).collect())
     })
 }
 
+/// The members as they come to the next generation, with what they had in the last.
+fn again(members: &[GroupMember], shares: &Shares, generation: i32) -> Vec<GroupMember> {
+    let with_share = |member: &GroupMember| GroupMember {
+        owned: shares.get(&member.id).into_iter().flatten().cloned().collect(),
+        generation: if shares.contains_key(&member.id) { generation } else { -1 },
+        ..member.clone()
+    };
+    members.iter().map(with_share).collect()
+}
+
+const STICKY: [Assignor; 2] = [Assignor::Sticky, Assignor::CooperativeSticky];
+
+#[test]
+fn of_two_claims_the_newer_counts_and_of_two_of_the_same_age_none() {
+    let both = |one: i32, other: i32| {
+        let claim = |id: &str, generation| GroupMember {
+            owned: partitions("t-0").into_iter().collect(),
+            generation,
+            ..member(id, None, &["t"])
+        };
+        let members = [claim("a", one), claim("b", other)];
+        shown(&Assignor::CooperativeSticky.assign(&counts(&[("t", 2)]), &members))
+    };
+    assert_eq!(both(5, 4), ["a: t-0", "b: t-1"]);
+    assert_eq!(both(4, 5), ["a: t-1", "b: t-0"]);
+    assert_eq!(both(5, 5), ["a: ", "b: t-1"], "it is given once both have given it up");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn nothing_moves_where_nothing_has_changed((counts, members) in groups()) {
+        for assignor in STICKY {
+            let first = assignor.assign(&counts, &members);
+            let second = assignor.assign(&counts, &again(&members, &first, 1));
+            let sorted = |shares: &Shares| -> Vec<BTreeSet<TopicPartition>> {
+                shares.values().map(|share| share.iter().cloned().collect()).collect()
+            };
+            prop_assert_eq!(sorted(&first), sorted(&second), "{}", assignor);
+        }
+    }
+
+    #[test]
+    fn only_what_goes_to_somebody_new_moves_where_all_subscribe_to_the_same(
+        (counts, mut members) in groups(), gone in 0..7usize,
+    ) {
+        let all: BTreeSet<_> = counts.keys().cloned().collect();
+        members.iter_mut().for_each(|member| member.topics = all.clone());
+        let first = Assignor::Sticky.assign(&counts, &members);
+        let mut fewer = again(&members, &first, 1);
+        if fewer.len() > 1 {
+            fewer.remove(gone % members.len());
+        }
+        let second = Assignor::Sticky.assign(&counts, &fewer);
+        for member in &fewer {
+            let kept = |partition: &&TopicPartition| second[&member.id].contains(partition);
+            prop_assert_eq!(first[&member.id].iter().filter(kept).count(), first[&member.id].len());
+        }
+    }
+
+    #[test]
+    fn what_somebody_has_to_give_up_is_given_in_the_next_round((counts, members) in groups(), seed: u64) {
+        let all: Vec<_> = counts.iter().flat_map(|(topic, count)| {
+            (0..*count).map(|number| TopicPartition::new(Arc::clone(topic), number))
+        }).collect();
+        let mut before = Shares::new();
+        for (at, partition) in all.iter().enumerate() {
+            let member = &members[(seed.rotate_left(at as u32 * 7) % members.len() as u64) as usize];
+            before.entry(member.id.clone()).or_default().push(partition.clone());
+        }
+        let members = again(&members, &before, 1);
+        let first = Assignor::CooperativeSticky.assign(&counts, &members);
+        for (id, share) in &first {
+            let others = members.iter().filter(|member| member.id != *id);
+            let theirs: BTreeSet<_> = others.flat_map(|member| &member.owned).collect();
+            prop_assert!(share.iter().all(|partition| !theirs.contains(partition)));
+        }
+        let second = Assignor::CooperativeSticky.assign(&counts, &again(&members, &first, 2));
+        let wanted = |topic: &Arc<str>| members.iter().any(|member| member.topics.contains(topic));
+        let count = all.iter().filter(|partition| wanted(&partition.topic)).count();
+        prop_assert_eq!(second.values().map(Vec::len).sum::<usize>(), count);
+    }
+
+    #[test]
+    fn no_single_move_makes_sticky_shares_more_even((counts, members) in groups()) {
+        let shares = Assignor::Sticky.assign(&counts, &members);
+        for member in &members {
+            let size = shares[&member.id].len();
+            for (_, share) in shares.iter().filter(|(_, share)| share.len() > size + 1) {
+                prop_assert!(share.iter().all(|partition| !member.topics.contains(&partition.topic)));
+            }
+        }
+    }
 
     #[test]
     fn every_partition_goes_to_one_member_that_subscribes((counts, members) in groups()) {

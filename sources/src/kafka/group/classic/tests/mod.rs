@@ -1,6 +1,7 @@
 //! Members on the fake cluster: who has which partitions, what is committed, and what trouble does to both.
 
 mod commits;
+mod cooperative;
 mod faults;
 mod instances;
 mod members;
