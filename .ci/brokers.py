@@ -190,6 +190,30 @@ def forget(run, name):
             nodes.delete(f"/{name}", recursive=True)
 
 
+def add_user(run, name, user, password):
+    """A user of SCRAM, once all brokers let it in."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+
+    cluster = Cluster(run, name)
+    mechanisms = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
+    for mechanism in mechanisms.values():  # a request may change a user once
+        credential = UserScramCredentialUpsertion(user, ScramCredentialInfo(mechanism, 4096), password.encode())
+        done(cluster.admin.alter_user_scram_credentials([credential]))
+
+    def is_let_in(server, mechanism):
+        login = {"sasl.mechanism": mechanism, "sasl.username": user, "sasl.password": password}
+        settings = {"bootstrap.servers": server, "security.protocol": "SASL_PLAINTEXT", "log_level": 0} | login
+        try:
+            return AdminClient(settings).list_topics(timeout=2)
+        except KafkaException:
+            return False
+
+    for server in (cluster.folder / "servers.SASL_PLAINTEXT").read_text().strip().split(","):
+        for mechanism in mechanisms:
+            until(f"user {user} at {server}", lambda: is_let_in(server, mechanism))
+
+
 def encoded(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
@@ -307,7 +331,7 @@ def main(run, verb, *args):
     elif verb == "move-leader":
         move_leader(Cluster(run, args[0]), *args[1:])
     else:
-        {"wait-zookeeper": wait_zookeeper, "wait-broker": wait_broker, "forget": forget}[verb](run, *args)
+        {"wait-zookeeper": wait_zookeeper, "wait-broker": wait_broker, "forget": forget, "add-user": add_user}[verb](run, *args)
 
 
 if __name__ == "__main__":
