@@ -12,6 +12,8 @@ pub(crate) struct Cluster {
     /// As `.ci/brokers` calls it: `3.9.1`, `3.9.1x3`.
     name: String,
     bootstrap: String,
+    /// Its listeners with TLS or users, by protocol.
+    secure: Vec<(String, String)>,
     /// Where jars and tools are.
     home: PathBuf,
 }
@@ -28,6 +30,7 @@ pub(crate) fn running() -> Option<Vec<Cluster>> {
         .map(|(name, bootstrap)| Cluster {
             name: name.to_owned(),
             bootstrap: bootstrap.to_owned(),
+            secure: secure(&text, name),
             home: home.clone(),
         })
         .collect();
@@ -35,10 +38,30 @@ pub(crate) fn running() -> Option<Vec<Cluster>> {
     Some(clusters)
 }
 
+/// The listeners of a cluster with TLS or users: lines `secure:NAME:PROTOCOL=host:port`.
+fn secure(text: &str, cluster: &str) -> Vec<(String, String)> {
+    let prefix = format!("secure:{cluster}:");
+    let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix)?.split_once('='));
+    lines.map(|(protocol, bootstrap)| (protocol.to_owned(), bootstrap.to_owned())).collect()
+}
+
 impl Cluster {
     /// The fake instead of this cluster's brokers, for the same tools. It takes no orders from `.ci/brokers`.
     pub(crate) fn with_fake(&self, release: &str, fake: &FakeKafka) -> Self {
-        Self { name: release.to_owned(), bootstrap: fake.bootstrap(), home: self.home.clone() }
+        let (name, bootstrap) = (release.to_owned(), fake.bootstrap());
+        Self { name, bootstrap, secure: Vec::new(), home: self.home.clone() }
+    }
+
+    /// The same brokers at another listener, if they have it.
+    pub(crate) fn secure(&self, protocol: &str) -> Option<Self> {
+        let (_, bootstrap) = self.secure.iter().find(|(of, _)| of == protocol)?;
+        let (name, bootstrap) = (self.name.clone(), bootstrap.clone());
+        Some(Self { name, bootstrap, secure: Vec::new(), home: self.home.clone() })
+    }
+
+    /// A file of those about certificates.
+    pub(crate) fn certificate(&self, file: &str) -> PathBuf {
+        self.home.join("tls").join(file)
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -12,6 +12,7 @@ mod logs;
 mod loss;
 mod reading;
 mod running;
+mod secure;
 mod tools;
 mod transactions;
 mod trouble;
