@@ -6,6 +6,8 @@
 //! | `socket` (default) | [`socket`] | lines, frames and records from a TCP connection |
 //! | `file` (default) | [`file`](mod@file) | files that appear in a directory |
 //! | `kafka` | [`kafka`] | topics of a Kafka cluster |
+//! | `tls` | [`kafka`] | TLS to its brokers, by rustls with the provider that you choose |
+//! | `sasl` | [`kafka`] | users and passwords for its brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 |
 //! | `fake` | [`fake`] | servers on loopback, for tests |
 //!
 //! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.

@@ -27,6 +27,8 @@ pub(crate) const WORDS_A_LINE: usize = 10;
 pub(crate) struct Broker {
     version: String,
     pub(crate) bootstrap: String,
+    /// Its listener with TLS, if it has one, and where the certificates are.
+    tls: Option<(String, PathBuf)>,
 }
 
 impl Broker {
@@ -44,11 +46,19 @@ impl Broker {
         let newest = single.filter(|(name, _)| name.starts_with(|c: char| ('4'..='9').contains(&c))).max();
         let (version, bootstrap) =
             newest.ok_or_else(|| format!("no single broker of 4.0 or later in {file:?}"))?;
-        Ok(Self { version: version.to_owned(), bootstrap: bootstrap.to_owned() })
+        let mut secure = text.lines().filter_map(|line| line.strip_prefix("secure:")?.split_once('='));
+        let listener = secure.find(|(name, _)| *name == format!("{version}:SSL"));
+        let tls = listener.map(|(_, listener)| (listener.to_owned(), target().join("brokers/tls")));
+        Ok(Self { version: version.to_owned(), bootstrap: bootstrap.to_owned(), tls })
     }
 
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Its listener with TLS, which wants a client certificate, and where the certificates are.
+    pub(crate) fn tls(&self) -> Result<(String, PathBuf), Failure> {
+        self.tls.clone().ok_or_else(|| format!("{} has no listener with TLS", self.version).into())
     }
 
     /// Where `.ci/brokers` keeps the jars of this version.

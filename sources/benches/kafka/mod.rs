@@ -60,8 +60,21 @@ pub(crate) fn stream<T: Data>(
     decoder: impl RecordDecoder<T>,
     output: impl for<'c> FnOnce(DStream<'c, T>, Counter),
 ) -> Result<Took, batchmill::Error> {
+    stream_with(KafkaParams::new(), brokers, topic, interval, records, decoder, output)
+}
+
+/// As [`stream`], with these parameters.
+pub(crate) fn stream_with<T: Data>(
+    params: KafkaParams,
+    brokers: &str,
+    topic: &str,
+    interval: Duration,
+    records: u64,
+    decoder: impl RecordDecoder<T>,
+    output: impl for<'c> FnOnce(DStream<'c, T>, Counter),
+) -> Result<Took, batchmill::Error> {
     let ssc = StreamingContext::new(interval)?;
-    let params = KafkaParams::new().offset_reset(OffsetReset::Earliest);
+    let params = params.offset_reset(OffsetReset::Earliest);
     let topics = ConsumerStrategy::subscribe([topic]);
     let stream = create_direct_stream_with(&ssc, brokers, topics, params, decoder).stream();
     let (done, wait) = channel::bounded(1);

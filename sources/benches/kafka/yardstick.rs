@@ -12,10 +12,19 @@ pub(crate) struct Librdkafka(PathBuf);
 
 impl Librdkafka {
     pub(crate) fn build() -> Result<Self, Failure> {
-        let target = target().join("yardsticks");
+        Self::build_in("yardsticks", &[])
+    }
+
+    /// With TLS, which takes the headers of OpenSSL.
+    pub(crate) fn build_with_tls() -> Result<Self, Failure> {
+        Self::build_in("yardsticks-tls", &["--features", "tls"])
+    }
+
+    fn build_in(folder_of_target: &str, more: &[&str]) -> Result<Self, Failure> {
+        let target = target().join(folder_of_target);
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--release", "--manifest-path"]);
-        cargo.arg(folder().join("librdkafka/Cargo.toml")).arg("--target-dir").arg(&target);
+        cargo.arg(folder().join("librdkafka/Cargo.toml")).arg("--target-dir").arg(&target).args(more);
         // Those of the bench's own build are not meant for it.
         cargo.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
         succeed(&mut cargo)?;
@@ -25,6 +34,18 @@ impl Librdkafka {
     /// Reads a topic of two partitions from its beginning.
     pub(crate) fn consume(&self, broker: &Broker, topic: &str, records: u64) -> Result<Took, Failure> {
         took(self.command(&["consume", &broker.bootstrap, topic, &records.to_string(), "2"]))
+    }
+
+    /// Reads a topic of two partitions from its beginning, at a listener that wants a client certificate.
+    pub(crate) fn consume_by_tls(
+        &self,
+        listener: &str,
+        certificates: &Path,
+        topic: &str,
+        records: u64,
+    ) -> Result<Took, Failure> {
+        let certificates = certificates.display().to_string();
+        took(self.command(&["consume", listener, topic, &records.to_string(), "2", &certificates]))
     }
 
     /// Writes `x` so many times in each record.

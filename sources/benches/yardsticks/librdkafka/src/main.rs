@@ -2,6 +2,7 @@
 //!
 //! ```console
 //! $ yardstick-librdkafka consume BROKERS TOPIC RECORDS PARTITIONS
+//! $ yardstick-librdkafka consume BROKERS TOPIC RECORDS PARTITIONS CERTIFICATES    # over TLS; with the feature `tls`
 //! $ yardstick-librdkafka produce BROKERS TOPIC RECORDS PARTITIONS BYTES BATCH_BYTES LINGER_MS
 //! $ yardstick-librdkafka fill BROKERS TOPIC CODEC <LINES        # each line a record, to both of two partitions in turn
 //! ```
@@ -22,7 +23,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["consume", brokers, topic, records, partitions] => {
-            consume(brokers, topic, records.parse()?, partitions.parse()?)
+            consume(consumer(brokers), topic, records.parse()?, partitions.parse()?)
+        }
+        ["consume", brokers, topic, records, partitions, certificates] => {
+            let mut config = consumer(brokers);
+            config.set("security.protocol", "ssl");
+            for (name, file) in [("ca", "ca.pem"), ("certificate", "client.pem"), ("key", "client.key")] {
+                config.set(format!("ssl.{name}.location"), format!("{certificates}/{file}"));
+            }
+            consume(config, topic, records.parse()?, partitions.parse()?)
         }
         ["produce", brokers, topic, records, partitions, bytes, batch_bytes, linger_ms] => {
             let producer = producer(brokers, "none", batch_bytes, linger_ms)?;
@@ -33,15 +42,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn consume(brokers: &str, topic: &str, records: u64, partitions: i32) -> Result<(), Box<dyn Error>> {
-    let consumer: BaseConsumer = ClientConfig::new()
+fn consumer(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
         .set("bootstrap.servers", brokers)
         .set("group.id", "yardstick")
         .set("enable.auto.commit", "false")
         .set("check.crcs", "true")
         .set("queued.min.messages", "1000000")
-        .set("fetch.message.max.bytes", "8388608")
-        .create()?;
+        .set("fetch.message.max.bytes", "8388608");
+    config
+}
+
+fn consume(config: ClientConfig, topic: &str, records: u64, partitions: i32) -> Result<(), Box<dyn Error>> {
+    let consumer: BaseConsumer = config.create()?;
     let mut all = TopicPartitionList::new();
     for partition in 0..partitions {
         all.add_partition_offset(topic, partition, Offset::Beginning)?;
