@@ -240,7 +240,8 @@ impl Balance {
 /// other goes back instead.
 #[derive(Clone, Default)]
 struct Moves {
-    by_topic: HashMap<Arc<str>, BTreeMap<(usize, usize), BTreeSet<TopicPartition>>>,
+    /// By topic, and by whom they were of first and whose they are.
+    by_pair: HashMap<(Arc<str>, usize, usize), BTreeSet<TopicPartition>>,
     of: HashMap<TopicPartition, (usize, usize)>,
 }
 
@@ -248,23 +249,23 @@ impl Moves {
     /// What to move rather than this partition.
     fn instead_of(&self, partition: &TopicPartition, from: usize, to: usize) -> TopicPartition {
         let first = self.of.get(partition).map_or(from, |(first, _)| *first);
-        let back = self.by_topic.get(&partition.topic).and_then(|pairs| pairs.get(&(to, first)));
+        let back = self.by_pair.get(&(Arc::clone(&partition.topic), to, first));
         back.and_then(BTreeSet::first).unwrap_or(partition).clone()
     }
 
     /// It moves.
     fn note(&mut self, partition: &TopicPartition, from: usize, to: usize) {
-        let pairs = self.by_topic.entry(Arc::clone(&partition.topic)).or_default();
+        let key = |(first, last): (usize, usize)| (Arc::clone(&partition.topic), first, last);
         let mut first = from;
         if let Some(pair) = self.of.remove(partition) {
             first = pair.0;
-            if let Some(moved) = pairs.get_mut(&pair) {
+            if let Some(moved) = self.by_pair.get_mut(&key(pair)) {
                 moved.remove(partition);
             }
         }
         if first != to {
             self.of.insert(partition.clone(), (first, to));
-            pairs.entry((first, to)).or_default().insert(partition.clone());
+            self.by_pair.entry(key((first, to))).or_default().insert(partition.clone());
         }
     }
 }

@@ -90,4 +90,16 @@ impl Commits {
     pub(super) fn due(&self) -> Option<Mono> {
         self.rest_until.filter(|_| self.under_way.is_none() && !self.waiting.is_empty())
     }
+
+    /// The partitions of which something waits.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.waiting.keys()
+    }
+
+    /// The partitions of which something waits or is under way.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.waiting.keys().chain(self.under_way.iter().flat_map(|under_way| under_way.offsets.keys()))
+    }
 }

@@ -242,16 +242,16 @@ impl Machine {
     /// When the machine wants to be woken if nothing happens before.
     pub(in crate::kafka::group::classic) fn next_deadline(&self) -> Option<Mono> {
         let is_free = self.asking.is_none();
+        let may_ask = is_free && self.coordinator && self.rest_until.is_none();
         let phase = match self.phase {
             Phase::Created | Phase::Ended => return None,
-            Phase::Preparing { until } => Some(until).filter(|_| self.is_committing()),
+            Phase::Preparing { until } => Some(until).filter(|_| may_ask),
             Phase::Leaving { until, asked: false, .. } => Some(until),
             Phase::Out { ask_at } => Some(ask_at),
             _ => None,
         };
         let rest = self.rest_until.filter(|_| is_free);
-        let heartbeat = (is_free && self.beats() && self.coordinator && self.rest_until.is_none())
-            .then_some(self.me.next_heartbeat);
+        let heartbeat = (may_ask && self.beats()).then_some(self.me.next_heartbeat);
         let session = self.session_ends();
         let commit = self.commits.due().filter(|_| self.may_commit());
         [phase, rest, heartbeat, session, commit, self.topics.due()].into_iter().flatten().min()
@@ -283,6 +283,8 @@ impl Machine {
         }
         if self.asking.is_none() && self.rest_until.is_none() {
             self.ask_next(now, out);
+            // With JoinGroup under way, what waited may go again.
+            self.send_commits(now, out);
         }
     }
 
@@ -358,5 +360,25 @@ impl Machine {
         let counts = self.me.generation >= 0 && !is_waited_for;
         (counts && (self.beats() || matches!(self.phase, Phase::Unjoined)))
             .then(|| self.me.alive + self.me.session)
+    }
+
+    /// Checks what must hold after every event.
+    #[cfg(test)]
+    fn assert_invariants(&self, now: Mono) {
+        assert!(self.held.is_disjoint(&self.giving), "what is given up is not held");
+        assert!(self.held.is_empty() || self.me.generation >= 0, "nobody has partitions but a member");
+        let is_ours = |name: &&TopicPartition| self.held.contains(*name) || self.giving.contains(*name);
+        assert!(
+            self.is_ended() || self.commits.waiting().all(|name| is_ours(&name)),
+            "nothing foreign waits"
+        );
+        assert_eq!(self.asked_done, 0, "the listener has answered");
+        if matches!(self.phase, Phase::Joining) {
+            assert_eq!(self.asking, Some(Asking::Join));
+        }
+        if matches!(self.phase, Phase::Syncing) {
+            assert_eq!(self.asking, Some(Asking::Sync));
+        }
+        assert!(self.next_deadline().is_none_or(|next| next > now), "what is due is done: {self:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! Members on the fake cluster: who has which partitions, what is committed, and what trouble does to both.
 
+mod brokers;
 mod commits;
 mod cooperative;
 mod faults;
