@@ -96,9 +96,8 @@ impl Exchange<'_> {
 
     fn scram(&mut self, hash: Hash) -> Result<(), KafkaError> {
         let mut random = [0; 24];
-        getrandom::fill(&mut random).map_err(|error| {
-            self.security(SecurityError::Tls(format!("the system has no random numbers: {error}")))
-        })?;
+        getrandom::fill(&mut random)
+            .map_err(|error| self.security(SecurityError::Random(error.to_string())))?;
         let nonce = STANDARD_NO_PAD.encode(random);
         let Credentials { user, password, .. } = self.credentials;
         let (client, first) = ScramClient::begin(hash, user, password.clone(), nonce);

@@ -32,6 +32,8 @@ pub enum SecurityError {
     Alert(String),
     /// TLS failed otherwise; in words.
     Tls(String),
+    /// The system gives no random numbers, which SCRAM needs; in words.
+    Random(String),
     /// The host that was connected to cannot stand in a certificate.
     ServerName(String),
     /// The broker does not offer the mechanism.
@@ -137,6 +139,7 @@ impl fmt::Display for SecurityError {
             }
             Self::Alert(alert) => write!(f, "it ended the TLS connection ({alert})"),
             Self::Tls(reason) => write!(f, "TLS failed: {reason}"),
+            Self::Random(reason) => write!(f, "the system has no random numbers: {reason}"),
             Self::ServerName(host) => {
                 write!(f, "{host:?} is no name that a certificate can have; set the server's name")
             }

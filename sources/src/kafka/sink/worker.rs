@@ -215,7 +215,12 @@ impl Worker<'_> {
         if let Some(target) = self.shared.control.cluster.target(self.inbox.node()) {
             self.shared.control.cluster.lost(&target);
         }
-        self.not_before = Some(now() + self.pause.pause());
+        let pause = match error {
+            // What is wrong stays wrong, and a user who is refused too often may be locked out.
+            KafkaError::Security { cause, .. } if !cause.is_passing() => self.shared.settings.request_timeout,
+            _ => self.pause.pause(),
+        };
+        self.not_before = Some(now() + pause);
         self.shared.want_refresh();
     }
 

@@ -83,6 +83,20 @@ fn a_wrong_password_names_broker_mechanism_and_user_and_is_tried_once() {
 }
 
 #[test]
+fn no_log_line_has_a_password() {
+    super::listen_to_logs();
+    let fake = fake(FakeSasl::new().user("alice", "correct horse"));
+    for mechanism in ALL {
+        topics(fake.bootstrap(), params(sasl(mechanism, "correct horse"))).unwrap();
+        let error = topics(fake.bootstrap(), params(sasl(mechanism, "battery staple"))).unwrap_err();
+        log::error!("{error} {error:?}");
+    }
+    let logged = super::LOGGED.lock().clone();
+    assert!(logged.contains("without encryption"), "PLAIN in plain text is warned of: {logged}");
+    assert!(!logged.contains("correct horse") && !logged.contains("battery staple"), "{logged}");
+}
+
+#[test]
 fn a_producer_with_a_wrong_password_fails_at_once() {
     let fake = fake(users());
     let params = ProducerParams::new().security(sasl(SaslMechanism::ScramSha256, "hunter2"));

@@ -4,12 +4,40 @@ mod authentication;
 mod certificates;
 mod encryption;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::kafka::{
     KafkaCluster, KafkaError, KafkaParams, SaslMechanism, Security, SecurityError, SecurityProtocol,
 };
+
+/// All that was logged in this process, by any test.
+static LOGGED: Mutex<String> = Mutex::new(String::new());
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        *LOGGED.lock() += &format!("{}\n", record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+/// Keeps what is logged from now on.
+fn listen_to_logs() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        log::set_logger(&Logger).unwrap();
+        log::set_max_level(log::LevelFilter::Trace);
+    });
+}
 
 fn ring() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
