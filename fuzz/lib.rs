@@ -5,6 +5,7 @@
 //! does not hold. Its name is that of its function, its program and its corpus.
 
 mod cutter;
+mod kafka_group;
 mod kafka_messages;
 mod kafka_records;
 mod text;
@@ -12,6 +13,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 pub use cutter::line_cutter;
+pub use kafka_group::kafka_group;
 pub use kafka_messages::{kafka_request, kafka_response};
 pub use kafka_records::{kafka_inflate, kafka_records, kafka_round_trip};
 pub use text::{text_lines, text_split};
@@ -27,6 +29,7 @@ pub struct Target {
 
 /// All targets. A new one is added here, in `Cargo.toml` and in `targets/`, with a corpus; the replay finds what is missing.
 pub const TARGETS: &[Target] = &[
+    Target { name: "kafka_group", run: kafka_group },
     Target { name: "kafka_inflate", run: kafka_inflate },
     Target { name: "kafka_records", run: kafka_records },
     Target { name: "kafka_request", run: kafka_request },

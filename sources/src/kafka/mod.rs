@@ -27,6 +27,8 @@ pub mod wire;
 pub use client::settings::Isolation;
 pub use cluster::KafkaCluster;
 pub use error::KafkaError;
+#[doc(hidden)]
+pub use group::share_among_strangers;
 pub use group::{Assignor, GroupError};
 pub use offset_range::{OffsetRange, OffsetRanges};
 pub use params::{EndOffsets, KafkaParams, OffsetReset, OnBadRecord, OnLostRange};

@@ -11,7 +11,7 @@ mod membership;
 mod params;
 mod subscription;
 
-pub use self::assignor::Assignor;
+pub use self::assignor::{Assignor, share_among_strangers};
 pub(crate) use self::classic::{ClassicGroup, GroupSettings};
 pub use self::error::GroupError;
 pub(crate) use self::membership::{Membership, RebalanceListener};

@@ -3,11 +3,15 @@
 //! member's thread.
 
 mod cooperative_sticky;
+mod hostile;
 mod range;
 mod round_robin;
 mod sticky;
 #[cfg(test)]
 mod tests;
+
+#[doc(hidden)]
+pub use self::hostile::share_among_strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
