@@ -231,7 +231,7 @@ proptest! {
     }
 
     #[test]
-    fn what_somebody_has_to_give_up_is_given_in_the_next_round((counts, members) in groups(), seed: u64) {
+    fn what_somebody_has_to_give_up_is_given_in_one_of_the_next_rounds((counts, members) in groups(), seed: u64) {
         let all: Vec<_> = counts.iter().flat_map(|(topic, count)| {
             (0..*count).map(|number| TopicPartition::new(Arc::clone(topic), number))
         }).collect();
@@ -247,10 +247,14 @@ proptest! {
             let theirs: BTreeSet<_> = others.flat_map(|member| &member.owned).collect();
             prop_assert!(share.iter().all(|partition| !theirs.contains(partition)));
         }
-        let second = Assignor::CooperativeSticky.assign(&counts, &again(&members, &first, 2));
+        // One more round, unless the even shares of members that subscribe to different topics look otherwise then.
+        let mut last = first;
+        for generation in 2..6 {
+            last = Assignor::CooperativeSticky.assign(&counts, &again(&members, &last, generation));
+        }
         let wanted = |topic: &Arc<str>| members.iter().any(|member| member.topics.contains(topic));
         let count = all.iter().filter(|partition| wanted(&partition.topic)).count();
-        prop_assert_eq!(second.values().map(Vec::len).sum::<usize>(), count);
+        prop_assert_eq!(last.values().map(Vec::len).sum::<usize>(), count);
     }
 
     #[test]
