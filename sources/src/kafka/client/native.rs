@@ -31,9 +31,10 @@ impl NativeTransport {
         Self { control: Arc::new(Control::new(Arc::new(Cluster::new(settings, dialer)))) }
     }
 
-    /// What a member of a group asks with.
-    pub(crate) fn control(&self) -> &Arc<Control> {
-        &self.control
+    /// What a member of a group asks with: connections of its own, for a broker answers a connection in order, and has a
+    /// member wait for others.
+    pub(crate) fn for_member(&self) -> Arc<Control> {
+        Arc::new(Control::new(Arc::clone(&self.control.cluster)))
     }
 }
 

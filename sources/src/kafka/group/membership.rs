@@ -36,12 +36,15 @@ pub(crate) trait Membership: Send + Sync + Debug {
 /// wait meanwhile.
 pub(crate) trait RebalanceListener: Send + Sync {
     /// These partitions are this member's from now on, besides those it has. Where they begin is for the listener to ask,
-    /// on another thread, with [`Membership::committed`].
+    /// on another thread, with [`Membership::committed`]. Called with none too, when the group has shared out and nothing has
+    /// come.
     fn assigned(&self, partitions: &[TopicPartition]);
 
     /// What is done and was not yet given to be committed, of all partitions of this member. Asked before the group shares
-    /// out anew, and before the member leaves; what it returns is committed first.
-    fn done(&self) -> Offsets;
+    /// out anew, and before the member leaves; what it returns is committed first. With `pause` any of the partitions may go
+    /// to others then: what is taken of them before the next call of [`assigned`](Self::assigned) or [`lost`](Self::lost)
+    /// may be read twice.
+    fn done(&self, pause: bool) -> Offsets;
 
     /// These partitions are to be given up; nobody else has them yet. What is done of them, and returned, is committed
     /// before the group learns that they are free.

@@ -53,6 +53,11 @@ impl GroupParams {
         self.heartbeat.unwrap_or(HEARTBEAT.min(session / 24)).max(Duration::from_millis(1))
     }
 
+    /// How long no batch may come to its end.
+    pub(in crate::kafka) fn max_poll(&self) -> Duration {
+        self.max_poll
+    }
+
     /// Sets what other clients call `name`; `None` for a name that says nothing about groups.
     pub(in crate::kafka) fn apply(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
         let time = |into: &mut Option<Duration>| positive_millis(name, value).map(|time| *into = Some(time));

@@ -87,7 +87,7 @@ impl Driver {
                 self.ask(&self.commits, move |asker| asker.commit(member, generation, &offsets));
             }
             Action::Leave { member } => self.ask(&self.commits, move |asker| asker.leave(member)),
-            Action::AskDone => return Some(Event::Done(listener.done())),
+            Action::AskDone { pause } => return Some(Event::Done(listener.done(pause))),
             Action::Revoke(partitions) => return Some(Event::Done(listener.revoked(&partitions))),
             Action::AskProgress => return Some(Event::Progress(listener.makes_progress())),
             Action::Assigned(partitions) => listener.assigned(&partitions),

@@ -61,6 +61,14 @@ impl GroupSettings {
             refresh: params.refresh,
         })
     }
+
+    /// Those of one of several members of a program: each has a static name of its own.
+    pub(crate) fn of_several(mut self, number: usize, members: usize) -> Self {
+        if members > 1 {
+            self.params.instance_id = self.params.instance_id.map(|id| format!("{id}-{number}"));
+        }
+        self
+    }
 }
 
 /// A member of a group.

@@ -58,8 +58,8 @@ pub(in crate::kafka::group::classic) enum Action {
     Commit { member: String, generation: i32, offsets: Offsets },
     /// Tell the group that the member goes, beside whatever else is asked; answer with [`Event::Left`].
     Leave { member: String },
-    /// Ask the listener what is done; answer with [`Event::Done`].
-    AskDone,
+    /// Ask the listener what is done; answer with [`Event::Done`]. With `pause` all its partitions may go to others.
+    AskDone { pause: bool },
     /// Tell the listener to give up partitions; answer with [`Event::Done`] and what is done of them.
     Revoke(Vec<TopicPartition>),
     /// Ask the listener whether batches come to their end; answer with [`Event::Progress`].

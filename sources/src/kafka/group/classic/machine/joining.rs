@@ -166,9 +166,7 @@ impl Machine {
         } else if !gone.is_empty() {
             out.push(Action::Lost(gone));
         }
-        if !new.is_empty() {
-            out.push(Action::Assigned(new));
-        }
+        out.push(Action::Assigned(new));
     }
 
     /// Commits what is done, and joins again then.
@@ -176,7 +174,8 @@ impl Machine {
         let patience = self.config.patience.min(self.config.params.max_poll / 2);
         self.phase = Phase::Preparing { until: now + patience };
         self.asked_done += 1;
-        out.push(Action::AskDone);
+        let pause = !self.me.assignor.is_some_and(Assignor::is_cooperative);
+        out.push(Action::AskDone { pause });
     }
 
     /// Joins again where that gives other partitions.

@@ -20,7 +20,7 @@ impl Machine {
         self.phase = Phase::Leaving { until: now + self.config.patience, then, asked: false };
         if !self.held.is_empty() {
             self.asked_done += 1;
-            out.push(Action::AskDone);
+            out.push(Action::AskDone { pause: true });
         }
     }
 

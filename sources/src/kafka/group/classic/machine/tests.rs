@@ -86,7 +86,7 @@ impl Harness {
 
     fn perform(&mut self, action: Action) -> Option<Event> {
         match &action {
-            Action::AskDone => return Some(Event::Done(std::mem::take(&mut self.done))),
+            Action::AskDone { .. } => return Some(Event::Done(std::mem::take(&mut self.done))),
             Action::Revoke(partitions) => {
                 assert!(partitions.iter().all(|partition| self.held.remove(partition)), "{:?}", self.log);
                 let (given, kept) = self.done.drain(..).partition(|(name, _)| partitions.contains(name));

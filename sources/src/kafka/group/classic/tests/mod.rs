@@ -87,6 +87,9 @@ fn offset(partition: i32, offset: i64) -> (TopicPartition, Committed) {
 
 impl RebalanceListener for Heard {
     fn assigned(&self, partitions: &[TopicPartition]) {
+        if partitions.is_empty() {
+            return;
+        }
         self.change(|state| {
             let numbers = numbers(partitions);
             state.calls.push(format!("assigned {numbers:?}"));
@@ -96,7 +99,7 @@ impl RebalanceListener for Heard {
         });
     }
 
-    fn done(&self) -> Offsets {
+    fn done(&self, _: bool) -> Offsets {
         let done = self.change(|state| std::mem::take(&mut state.done));
         done.into_iter().map(|(partition, at)| offset(partition, at)).collect()
     }
@@ -173,7 +176,7 @@ impl Member {
         let heard = Arc::new(Heard::default());
         let listener = Arc::clone(&heard) as Arc<dyn RebalanceListener>;
         let settings = GroupSettings::of(&params).unwrap();
-        let group = ClassicGroup::join(settings, subscription, Arc::clone(transport.control()), listener);
+        let group = ClassicGroup::join(settings, subscription, transport.for_member(), listener);
         Self { heard, group: Some(group.unwrap()) }
     }
 
