@@ -41,8 +41,9 @@ pub use sink::{
     ProducerParams, ProducerRecord, RecordData,
 };
 pub use streams::{
-    ConsumerStrategy, DirectStream, OffsetCommitter, RangeProgress, RangeRequest, RecordDecoder, RecordRefs,
-    create_direct_stream, create_direct_stream_with, decode_records, read_range, text_values,
+    ConsumerStrategy, DirectStream, KafkaServers, OffsetCommitter, RangeProgress, RangeRequest,
+    RecordDecoder, RecordRefs, create_direct_stream, create_direct_stream_with, create_reliable_stream,
+    create_reliable_stream_with, create_stream, create_stream_with, decode_records, read_range, text_values,
     text_values_with,
 };
 pub use topic_partition::{TopicId, TopicPartition};

@@ -99,6 +99,9 @@ pub struct KafkaParams {
     /// How the program takes part in its group.
     pub(super) group: GroupParams,
     pub(super) security: Security,
+    /// Whether a program has said that offsets are committed by themselves, or are not.
+    pub(super) auto_commit: Option<bool>,
+    pub(super) commit_interval: Option<Duration>,
     /// What was said wrongly, in the order in which it was said.
     mistakes: Vec<String>,
     /// Names that have no meaning here.
@@ -134,6 +137,8 @@ impl KafkaParams {
             broker_version: None,
             group: GroupParams::default(),
             security: Security::default(),
+            auto_commit: None,
+            commit_interval: None,
             mistakes: Vec::new(),
             unused: Vec::new(),
         }
@@ -290,6 +295,16 @@ impl KafkaParams {
         self
     }
 
+    /// How often a receiver stream commits (`auto.commit.interval.ms`); a reliable one also commits after each batch. Default
+    /// 5 s in a group that brokers coordinate, 60 s where ZooKeeper does.
+    pub fn commit_interval(mut self, interval: Duration) -> Self {
+        if interval.is_zero() {
+            self.mistakes.push("the interval of commits must not be zero".to_owned());
+        }
+        self.commit_interval = Some(interval);
+        self
+    }
+
     /// What a client needs of it. `brokers` goes before the brokers of the parameters.
     pub(super) fn client_settings(&self, brokers: &str) -> Result<ClientSettings, String> {
         let brokers = match (brokers.trim(), &self.bootstrap) {
@@ -323,6 +338,17 @@ impl KafkaParams {
         let mut mistakes = self.mistakes.clone();
         mistakes.extend(self.group.check().err());
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
+    }
+
+    /// As [`check`](Self::check), for a direct stream.
+    pub(super) fn check_direct(&self) -> Result<(), String> {
+        self.check()?;
+        if self.auto_commit == Some(true) {
+            return Err("enable.auto.commit = true would commit what no output has seen yet: commit a batch's ranges with \
+                        commit_async"
+                .to_owned());
+        }
+        Ok(())
     }
 
     /// The names that have no meaning here, in the order of mention.

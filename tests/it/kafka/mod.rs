@@ -5,6 +5,7 @@ mod contents;
 mod hostile;
 mod long;
 mod positions;
+mod receiver;
 mod trouble;
 
 use std::sync::Arc;

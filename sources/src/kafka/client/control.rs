@@ -274,6 +274,7 @@ pub(crate) fn bad_value(
     KafkaError::BadValue { broker: Arc::clone(broker), request, about, what, value }
 }
 
+/// Whether another attempt may help.
 pub(crate) fn is_passing(error: &KafkaError) -> bool {
     match error {
         KafkaError::NoBroker { cause, .. } => is_passing(cause),

@@ -22,6 +22,8 @@ impl KafkaParams {
     /// | `request.timeout.ms`, `socket.timeout.ms`, `socket.connection.setup.timeout.ms` | [`request_timeout`](Self::request_timeout), [`connect_timeout`](Self::connect_timeout) |
     /// | `reconnect.backoff.ms`, `retry.backoff.ms`, `refresh.leader.backoff.ms`, `reconnect.backoff.max.ms`, `retry.backoff.max.ms` | [`backoff`](Self::backoff) |
     /// | `metadata.max.age.ms`, `topic.metadata.refresh.interval.ms` | [`refresh`](Self::refresh) |
+    /// | `enable.auto.commit`, `auto.commit.enable` | what a receiver stream does anyway; a mistake in direct mode |
+    /// | `auto.commit.interval.ms` | [`commit_interval`](Self::commit_interval) |
     /// | `broker.version.fallback` | [`broker_version`](Self::broker_version) |
     /// | `security.protocol`, `sasl.*`, `ssl.*` in PEM form, `enable.ssl.certificate.verification` | [`security`](Self::security) |
     /// | `group.instance.id`, `session.timeout.ms`, `heartbeat.interval.ms`, `max.poll.interval.ms` | [`instance_id`](Self::instance_id), [`session_timeout`](Self::session_timeout), [`heartbeat_interval`](Self::heartbeat_interval), [`max_poll_interval`](Self::max_poll_interval) |
@@ -29,7 +31,7 @@ impl KafkaParams {
     /// | `spark.streaming.kafka.maxRatePerPartition`, `.minRatePerPartition`, `spark.streaming.backpressure.initialRate` | the rates |
     ///
     /// Names with a meaning for other clients only (deserializers, `max.poll.records`) are accepted and
-    /// logged once at the start. `enable.auto.commit = true`, stores that are not PEM, a value that does
+    /// logged once at the start. `enable.auto.commit = true` in direct mode, stores that are not PEM, a value that does
     /// not fit and an unknown name are errors of [`start`](batchmill::StreamingContext::start).
     pub fn set(mut self, name: &str, value: &str) -> Self {
         let applied = match self.security.set(name, value) {
@@ -55,7 +57,10 @@ impl KafkaParams {
             "client.rack" => self.rack = Some(value.to_owned()).filter(|rack| !rack.is_empty()),
             "auto.offset.reset" => self.reset = reset(name, value)?,
             "isolation.level" => self.isolation = isolation(name, value)?,
-            "enable.auto.commit" | "auto.commit.enable" => auto_commit(name, value)?,
+            "enable.auto.commit" | "auto.commit.enable" => {
+                self.auto_commit = Some(auto_commit(name, value)?);
+            }
+            "auto.commit.interval.ms" => self.commit_interval = Some(positive_millis(name, value)?),
             "max.partition.fetch.bytes" | "fetch.message.max.bytes" => {
                 self.max_partition_bytes = bytes(name, value)?;
             }
@@ -96,7 +101,6 @@ impl KafkaParams {
 /// What other clients need and this one does not.
 const WITHOUT_MEANING: &[&str] = &[
     "api.version.request",
-    "auto.commit.interval.ms",
     "check.crcs",
     "connections.max.idle.ms",
     "default.api.timeout.ms",
@@ -116,6 +120,7 @@ const WITHOUT_MEANING: &[&str] = &[
 
 /// What `apply` understands, for suggestions.
 const KNOWN: &[&str] = &[
+    "auto.commit.interval.ms",
     "auto.offset.reset",
     "bootstrap.servers",
     "broker.version.fallback",
@@ -166,13 +171,11 @@ fn isolation(name: &str, value: &str) -> Result<Isolation, String> {
     }
 }
 
-fn auto_commit(name: &str, value: &str) -> Result<(), String> {
+fn auto_commit(name: &str, value: &str) -> Result<bool, String> {
     match value.to_ascii_lowercase().as_str() {
-        "false" => Ok(()),
-        "true" => Err(format!(
-            "{name} = true would commit what no output has seen yet: commit a batch's ranges with commit_async"
-        )),
-        _ => Err(format!("{name} = {value}: use false")),
+        "false" => Ok(false),
+        "true" => Ok(true),
+        _ => Err(format!("{name} = {value}: use true or false")),
     }
 }
 
@@ -260,7 +263,9 @@ mod tests {
 
     #[test]
     fn automatic_commits_are_refused_with_the_way_to_commit() {
-        assert!(mistake("enable.auto.commit", "true").contains("commit_async"));
+        let params = KafkaParams::from([("enable.auto.commit", "true")]);
+        assert_eq!(params.check(), Ok(()), "a receiver stream commits by itself");
+        assert!(params.check_direct().unwrap_err().contains("commit_async"));
         assert!(mistake("security.protocol", "TLS").contains("SASL_SSL"));
     }
 

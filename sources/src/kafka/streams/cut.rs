@@ -108,6 +108,7 @@ mod tests {
             leader_epoch: Some(3),
             offset_bytes: Some(10.0),
             held_back: Duration::ZERO,
+            full: None,
             failed: None,
         }
     }

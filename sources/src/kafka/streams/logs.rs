@@ -26,6 +26,15 @@ pub(super) fn logs(
     transport: &dyn Transport,
     deadline: Deadline,
 ) -> Result<Vec<Log>, KafkaError> {
+    each_log(partitions, transport, deadline)?.into_iter().collect()
+}
+
+/// As [`logs`], with an error of its own for each partition that cannot be asked.
+pub(super) fn each_log(
+    partitions: &[TopicPartition],
+    transport: &dyn Transport,
+    deadline: Deadline,
+) -> Result<Vec<Result<Log, KafkaError>>, KafkaError> {
     let at = |place| partitions.iter().map(|partition| (partition.clone(), place)).collect::<Vec<_>>();
     let earliest = transport.offsets(&at(OffsetAt::Earliest), deadline)?;
     let latest = transport.offsets(&at(OffsetAt::Latest), deadline)?;
@@ -34,7 +43,7 @@ pub(super) fn logs(
         .into_iter()
         .zip(latest)
         .map(|((_, earliest), (_, latest))| Ok(Log { earliest: offset(earliest)?, latest: offset(latest)? }));
-    logs.collect()
+    Ok(logs.collect())
 }
 
 /// The error for an offset that a log does not have: what is below it was deleted, what is above it never was there.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use batchmill::{
     Batch, BatchContext, BatchTime, Data, InputDStream, InputHandle, Outcome, PlanLimits, PlanSize,
@@ -22,13 +21,11 @@ use crate::kafka::streams::cut::{Candidate, RangePlan, cut};
 use crate::kafka::streams::decoder::RecordDecoder;
 use crate::kafka::streams::feed::RangeReader;
 use crate::kafka::streams::fetching::Fetching;
+use crate::kafka::streams::held_back::HeldBack;
 use crate::kafka::streams::piece::BadRecords;
 use crate::kafka::streams::rates::Rates;
 use crate::kafka::streams::read_ahead::{ReadAhead, ReadAheadSettings, Seen};
 use crate::kafka::{KafkaError, TopicPartition};
-
-/// After how long a program is told that an open transaction holds records back.
-const HELD_BACK: Duration = Duration::from_secs(60);
 
 /// Makes the transport when the stream starts.
 pub(super) type Connect = Box<dyn FnOnce() -> Result<Arc<dyn Transport>, KafkaError> + Send>;
@@ -52,23 +49,11 @@ struct Running {
     keeper: Keeper,
     todo: Arc<Todo>,
     reader: Arc<RangeReader>,
-    partitions: BTreeMap<TopicPartition, Partition>,
+    /// Where the next batch begins in each.
+    next: BTreeMap<TopicPartition, i64>,
+    held_back: HeldBack,
     /// No batch with records has been cut yet.
     first: bool,
-}
-
-/// What the engine decides of a partition.
-struct Partition {
-    /// Where the next batch begins.
-    next: i64,
-    /// It was told that a transaction holds records back.
-    told_of_transaction: bool,
-}
-
-impl Partition {
-    fn at(offset: i64) -> Self {
-        Self { next: offset, told_of_transaction: false }
-    }
 }
 
 impl<T> DirectInput<T> {
@@ -132,7 +117,8 @@ impl<T> DirectInput<T> {
             keeper,
             todo,
             reader: Arc::new(reader),
-            partitions: begins.map(|begin| (begin.partition, Partition::at(begin.offset))).collect(),
+            next: begins.map(|begin| (begin.partition, begin.offset)).collect(),
+            held_back: HeldBack::default(),
             first: true,
         });
         Ok(())
@@ -178,16 +164,16 @@ impl Running {
         }
         for (partition, from) in found {
             self.read_ahead.add(partition.clone(), from, i64::MAX, None);
-            self.partitions.insert(partition, Partition::at(from));
+            self.next.insert(partition, from);
         }
-        let all: Vec<TopicPartition> = self.partitions.keys().cloned().collect();
+        let all: Vec<TopicPartition> = self.next.keys().cloned().collect();
         self.fetching.set_partitions(&all);
         Ok(())
     }
 
     /// Asks the brokers where the partitions end now.
     fn ask_for_ends(&self, deadline: Deadline) -> Result<(), KafkaError> {
-        let at: Vec<_> = self.partitions.keys().map(|p| (p.clone(), OffsetAt::Latest)).collect();
+        let at: Vec<_> = self.next.keys().map(|p| (p.clone(), OffsetAt::Latest)).collect();
         for (partition, end) in self.transport.offsets(&at, deadline)? {
             // One that cannot be asked now gives what is known of it.
             if let Ok(Some(end)) = end {
@@ -202,19 +188,13 @@ impl Running {
     /// # Errors
     /// Of the first that has failed for good.
     fn look(&mut self) -> Result<Vec<Seen>, KafkaError> {
-        let mut all = Vec::with_capacity(self.partitions.len());
-        for (partition, known) in &mut self.partitions {
+        let mut all = Vec::with_capacity(self.next.len());
+        for partition in self.next.keys() {
             let seen = self.read_ahead.look(partition).ok_or(KafkaError::Stopped)?;
             if let Some(error) = seen.failed {
                 return Err(error);
             }
-            let held_back = seen.held_back >= HELD_BACK;
-            if held_back && !known.told_of_transaction {
-                let detail = format!("{partition}: nothing behind offset {:?} can be read", seen.end);
-                log::warn!("held_by_open_transaction: {detail}");
-                self.handle.source_event("held_by_open_transaction", detail);
-            }
-            known.told_of_transaction = held_back;
+            self.held_back.look(partition, &seen, &self.handle);
             all.push(seen);
         }
         Ok(all)
@@ -232,18 +212,18 @@ impl Running {
             at_least: params.min_rate,
         };
         let candidates: Vec<Candidate<'_>> = self
-            .partitions
+            .next
             .iter()
             .zip(&seen)
-            .map(|((partition, known), seen)| {
-                let (next, end) = (known.next, seen.end.unwrap_or(known.next));
+            .map(|((partition, next), seen)| {
+                let (next, end) = (*next, seen.end.unwrap_or(*next));
                 Candidate { partition, next, end, seen }
             })
             .collect();
         self.first &= candidates.iter().all(|candidate| candidate.end <= candidate.next);
         let plan = cut(&candidates, &rates, limits.batch_interval, limits.bytes);
-        for (known, range) in self.partitions.values_mut().zip(plan.ranges()) {
-            known.next = range.until;
+        for (next, range) in self.next.values_mut().zip(plan.ranges()) {
+            *next = range.until;
         }
         Ok(plan)
     }

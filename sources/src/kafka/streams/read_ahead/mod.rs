@@ -111,6 +111,19 @@ impl ReadAhead {
         self.state.lock().partitions.insert(partition, Partition::new(from, limit, leader_epoch));
     }
 
+    /// Ends the reading ahead of a partition at an offset: what lies behind it is dropped, what lies before it stays, and still
+    /// comes, for the batches that have it.
+    pub(super) fn end_at(&self, partition: &TopicPartition, limit: i64) {
+        self.change(partition, |partition| partition.end_at(limit));
+    }
+
+    /// Forgets a partition. No reader may be left that reads it from here.
+    pub(super) fn remove(&self, partition: &TopicPartition) {
+        let removed = self.state.lock().partitions.remove(partition);
+        // Its blocks go without the lock.
+        drop(removed);
+    }
+
     /// Ends everything: nothing is fetched any more, and who waits gets [`KafkaError::Stopped`].
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
@@ -124,7 +137,9 @@ impl ReadAhead {
 
     /// What is known of a partition; `None` if it is not read.
     pub(super) fn look(&self, partition: &TopicPartition) -> Option<Seen> {
-        self.state.lock().partitions.get(partition).map(Partition::seen)
+        let state = self.state.lock();
+        let (share, size) = self.sizes(state.partitions.len());
+        state.partitions.get(partition).map(|partition| partition.seen(size, share))
     }
 
     /// Keeps an end that was asked for. A fetch that was answered before the question does not undo it.

@@ -16,7 +16,7 @@ const SMALLEST_FETCH: usize = 64 * 1024;
 impl ReadAhead {
     /// How many bytes a partition may hold, and how many a fetch asks for: half of it, so that one block can be read while
     /// the next one comes.
-    fn sizes(&self, partitions: usize) -> (usize, usize) {
+    pub(super) fn sizes(&self, partitions: usize) -> (usize, usize) {
         let share = self.settings.budget / partitions.max(1);
         (
             share,

@@ -1,0 +1,60 @@
+//! The way into a group that a broker coordinates. On the generate thread, at the start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::input::Entrance;
+use crate::kafka::KafkaError;
+use crate::kafka::client::deadline::Deadline;
+use crate::kafka::client::native::NativeTransport;
+use crate::kafka::client::settings::ClientSettings;
+use crate::kafka::client::transport::{TopicError, TopicFilter, Transport};
+use crate::kafka::group::{ClassicGroup, GroupSettings, Membership, RebalanceListener, Subscription};
+use crate::kafka::params::KafkaParams;
+use crate::kafka::streams::unknown_topic;
+
+/// A group of a cluster's own.
+pub(super) struct BrokerGroup {
+    pub(super) settings: Option<ClientSettings>,
+    pub(super) params: KafkaParams,
+    /// How many members read each topic.
+    pub(super) topics: BTreeMap<Arc<str>, usize>,
+    pub(super) client: Option<Arc<NativeTransport>>,
+}
+
+impl Entrance for BrokerGroup {
+    fn connect(&mut self) -> Result<Arc<dyn Transport>, KafkaError> {
+        let settings = self.settings.take().expect("a context with a mistake does not start");
+        let transport = Arc::new(NativeTransport::new(settings));
+        let deadline = Deadline::after(self.params.request_timeout + self.params.connect_timeout);
+        let names: Vec<_> = self.topics.keys().cloned().collect();
+        for info in transport.topics(TopicFilter::Names(&names), deadline)? {
+            match info.error {
+                Some(TopicError::Unknown) => return Err(unknown_topic(&info.name, &*transport, deadline)),
+                Some(TopicError::Broker(code)) => {
+                    return Err(KafkaError::Topic { topic: info.name, code });
+                }
+                None => {}
+            }
+        }
+        self.client = Some(Arc::clone(&transport));
+        Ok(transport)
+    }
+
+    fn join(
+        &mut self,
+        listener: &dyn Fn(usize) -> Arc<dyn RebalanceListener>,
+    ) -> Result<Vec<Box<dyn Membership>>, KafkaError> {
+        let client = self.client.as_ref().expect("it has connected before");
+        let settings = GroupSettings::of(&self.params)?;
+        let members = self.topics.values().copied().max().unwrap_or(0);
+        let join = |number| {
+            let names = self.topics.iter().filter(|(_, members)| **members > number);
+            let topics = Subscription::names(names.map(|(name, _)| Arc::clone(name)));
+            let settings = settings.clone().of_several(number, members);
+            let group = ClassicGroup::join(settings, topics, client.for_member(), listener(number))?;
+            Ok(Box::new(group) as Box<dyn Membership>)
+        };
+        (0..members).map(join).collect()
+    }
+}

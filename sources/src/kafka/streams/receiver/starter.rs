@@ -1,0 +1,153 @@
+//! The thread that begins partitions that were assigned: it asks what the group has committed and what the logs have, so
+//! that the members' threads never wait for that. It also finds out what has become of lost offsets, and commits by the
+//! clock. One for each stream, `kafka-receiver`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::holdings::Right;
+use super::shared::{Next, Shared};
+use crate::kafka::client::control::is_passing;
+use crate::kafka::client::deadline::Deadline;
+use crate::kafka::client::transport::Transport;
+use crate::kafka::group::Membership;
+use crate::kafka::params::KafkaParams;
+use crate::kafka::streams::begin::{Why, announce, begin};
+use crate::kafka::streams::logs::each_log;
+use crate::kafka::streams::lost_range::settle;
+use crate::kafka::{KafkaError, TopicPartition};
+
+/// How often offsets are committed again that have not changed: brokers forget those of idle groups, some after a day.
+const RECOMMIT: Duration = Duration::from_secs(3_600);
+
+/// All memberships of a stream, by their numbers.
+pub(super) type Members = Arc<Vec<Box<dyn Membership>>>;
+
+/// What the thread works with.
+pub(super) struct Starter {
+    pub(super) shared: Arc<Shared>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) members: Members,
+    pub(super) params: KafkaParams,
+    /// How often what is done is committed.
+    pub(super) commit_every: Duration,
+}
+
+impl Starter {
+    pub(super) fn start(self) -> Result<JoinHandle<()>, KafkaError> {
+        std::thread::Builder::new()
+            .name("kafka-receiver".to_owned())
+            .spawn(move || self.run())
+            .map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })
+    }
+
+    fn run(self) {
+        let mut commit = Deadline::after(self.commit_every);
+        let mut recommit = Deadline::after(RECOMMIT);
+        let mut not_before = None;
+        loop {
+            match self.shared.next(commit.min(recommit), not_before) {
+                Next::Begin(assigned) => not_before = self.begin_all(assigned),
+                Next::OutOfRange(partitions) => {
+                    partitions.iter().for_each(|(partition, wanted)| self.out_of_range(partition, *wanted));
+                }
+                Next::Time => {
+                    if recommit.is_over() {
+                        self.shared.lock().holdings.give_all_again();
+                        recommit = Deadline::after(RECOMMIT);
+                    }
+                    commit_done(&self.shared, &self.members);
+                    commit = Deadline::after(self.commit_every);
+                }
+                Next::Stop => return,
+            }
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.params.request_timeout)
+    }
+
+    /// Begins what was assigned. Returns when to try again, if some could not be begun.
+    fn begin_all(&self, assigned: Vec<(TopicPartition, Right, usize)>) -> Option<Deadline> {
+        let mut of_members: BTreeMap<usize, Vec<(TopicPartition, Right)>> = BTreeMap::new();
+        for (partition, right, member) in assigned {
+            of_members.entry(member).or_default().push((partition, right));
+        }
+        let mut all_begun = true;
+        for (member, partitions) in &of_members {
+            match self.begin_some(*member, partitions) {
+                Ok(begun) => all_begun &= begun,
+                Err(KafkaError::Stopped) => return None,
+                Err(error) if is_passing(&error) => {
+                    self.put_off(partitions, &error);
+                    all_begun = false;
+                }
+                Err(error) => self.shared.fail(error),
+            }
+        }
+        self.shared.fetch_what_is_held();
+        (!all_begun).then(|| Deadline::after(self.params.backoff))
+    }
+
+    /// Whether all could be begun.
+    fn begin_some(&self, member: usize, assigned: &[(TopicPartition, Right)]) -> Result<bool, KafkaError> {
+        let partitions: Vec<_> = assigned.iter().map(|(partition, _)| partition.clone()).collect();
+        let membership = &self.members[member];
+        let committed = membership.committed(&partitions, self.deadline())?;
+        let logs = each_log(&partitions, &*self.transport, self.deadline())?;
+        let (mut all_begun, mut resets) = (true, Vec::new());
+        for (((partition, right), (_, committed)), log) in assigned.iter().zip(committed).zip(logs) {
+            let log = match log {
+                Ok(log) => log,
+                Err(error) if is_passing(&error) => {
+                    self.put_off(&[(partition.clone(), *right)], &error);
+                    all_begun = false;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let wanted = committed.map(|c| (c.offset, c.leader_epoch, Why::Committed));
+            let begins = begin(partition.clone(), log, wanted, &self.params)?;
+            announce(std::slice::from_ref(&begins), &self.shared.handle);
+            // Nobody has said that it begins there: without a commit, a crash before the first one would begin elsewhere.
+            let commit_first = begins.why == Why::Reset;
+            if self.shared.begin(*right, &begins, commit_first) && commit_first {
+                resets.push(partition.clone());
+            }
+        }
+        let resets = self.shared.lock().holdings.take_done(member, Some(&resets));
+        if !resets.is_empty() {
+            membership.commit(resets);
+        }
+        Ok(all_begun)
+    }
+
+    fn put_off(&self, partitions: &[(TopicPartition, Right)], why: &KafkaError) {
+        log::warn!("where partitions begin could not be asked, which is tried again: {why}");
+        let mut state = self.shared.lock();
+        for (partition, right) in partitions {
+            state.holdings.ask_again(partition, *right);
+        }
+    }
+
+    fn out_of_range(&self, partition: &TopicPartition, wanted: i64) {
+        let (policy, deadline) = (self.params.on_lost_range, self.deadline());
+        let read_ahead = &self.shared.read_ahead;
+        if let Some(detail) = settle(partition, wanted, policy, &*self.transport, read_ahead, deadline) {
+            self.shared.tell("range_lost", detail);
+        }
+    }
+}
+
+/// Gives to be committed what is done and was not given yet.
+pub(super) fn commit_done(shared: &Shared, members: &Members) {
+    for (number, member) in members.iter().enumerate() {
+        let done = shared.lock().holdings.take_done(number, None);
+        if !done.is_empty() {
+            member.commit(done);
+        }
+    }
+}
