@@ -1,11 +1,12 @@
-//! [`KafkaSource`]: the cluster and topics a program reads, which may be a cluster of its own, in memory.
+//! The cluster and topics a program reads, directly ([`KafkaSource`]) or as a member of a group ([`GroupSource`]); it may be
+//! a cluster of the program's own, in memory.
 
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use batchmill::DStream;
 use batchmill_sources::fake::kafka::FakeKafka;
-use batchmill_sources::kafka::{DirectStream, KafkaParams, OffsetRanges, OffsetReset};
+use batchmill_sources::kafka::{DirectStream, KafkaParams, KafkaServers, OffsetRanges, OffsetReset};
 use crossbeam_channel as channel;
 
 use crate::arguments::{Arguments, UsageError, text_of};
@@ -18,9 +19,35 @@ use crate::source::LINES;
 pub struct KafkaSource {
     given: Option<(String, Vec<String>)>,
     group: Option<String>,
+    reading: Reading,
+    own: Option<OwnCluster>,
+}
+
+/// Somebody's group, or one in a cluster that lives in this process as long as this value does.
+#[derive(Debug)]
+pub struct GroupSource {
+    given: Option<Group>,
+    reading: Reading,
+    own: Option<OwnCluster>,
+}
+
+/// What a program needs to become a member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Group {
+    /// Who coordinates it.
+    pub servers: KafkaServers,
+    /// Its name.
+    pub name: String,
+    /// What it reads, and by how many threads each.
+    pub topics: Vec<(String, usize)>,
+}
+
+/// How a program reads: `--from` and `--param`.
+#[derive(Debug)]
+struct Reading {
     from: OffsetReset,
     params: Vec<(String, String)>,
-    own: Option<OwnCluster>,
 }
 
 const OWN_TOPIC: &str = "lines";
@@ -33,34 +60,19 @@ impl KafkaSource {
     /// # Errors
     /// When one is not valid, or there are brokers without topics.
     pub fn take(arguments: &mut Arguments) -> Result<Self, UsageError> {
-        let mut text = |name: &str| arguments.option(name)?.map(|value| text_of(&value, name)).transpose();
-        let group = text("--group")?;
-        let from = match text("--from")?.as_deref() {
-            // What a person who starts the program by hand expects to see.
-            None | Some("earliest") => OffsetReset::Earliest,
-            Some("latest") => OffsetReset::Latest,
-            Some(other) => {
-                return Err(UsageError::new(format!("--from needs earliest or latest, not {other:?}")));
-            }
-        };
-        let mut params = Vec::new();
-        while let Some(param) = text("--param")? {
-            match param.split_once('=') {
-                Some((name, value)) => params.push((name.to_owned(), value.to_owned())),
-                None => return Err(UsageError::new(format!("--param needs NAME=VALUE, not {param:?}"))),
-            }
-        }
+        let group = text(arguments, "--group")?;
+        let reading = Reading::take(arguments)?;
         let given = match arguments.positional()? {
             None => None,
             Some(brokers) => {
                 let topics = arguments
                     .positional()?
                     .ok_or_else(|| UsageError::new("there are no TOPICS after BROKERS"))?;
-                let topics = text_of(&topics, "TOPICS")?.split(',').map(str::to_owned).collect();
+                let topics = names_of(&text_of(&topics, "TOPICS")?);
                 Some((text_of(&brokers, "BROKERS")?, topics))
             }
         };
-        Ok(Self { given, group, from, params, own: None })
+        Ok(Self { given, group, reading, own: None })
     }
 
     /// The brokers and the topics. Without some in the arguments a cluster starts, and one line on standard error says so.
@@ -71,21 +83,14 @@ impl KafkaSource {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
-        let own = OwnCluster::start()
-            .map_err(|error| Failure::Other(format!("no Kafka cluster on loopback: {error}")))?;
-        let brokers = own.cluster.bootstrap();
-        say(format_args!(
-            "no BROKERS TOPICS given: a Kafka cluster of our own on {brokers}, in memory, gets {LINES_PER_SECOND} lines a \
-             second into its topic {OWN_TOPIC:?}"
-        ));
+        let (own, brokers) = OwnCluster::announced("no BROKERS TOPICS given")?;
         self.own = Some(own);
         Ok((brokers, vec![OWN_TOPIC.to_owned()]))
     }
 
     /// The parameters with what the arguments say.
     pub fn params(&self, params: KafkaParams) -> KafkaParams {
-        let params = self.params.iter().fold(params, |params, (name, value)| params.set(name, value));
-        let params = params.offset_reset(self.from);
+        let params = self.reading.params(params);
         match &self.group {
             Some(group) => params.group_id(group.as_str()),
             None => params,
@@ -103,6 +108,88 @@ impl KafkaSource {
     }
 }
 
+impl GroupSource {
+    /// Takes `--brokers LIST`, `GROUP TOPICS THREADS`, `--from` and `--param` out of the arguments.
+    ///
+    /// # Errors
+    /// When one is not valid, or some of them are missing.
+    pub fn take(arguments: &mut Arguments) -> Result<Self, UsageError> {
+        let reading = Reading::take(arguments)?;
+        let given = match text(arguments, "--brokers")? {
+            None => None,
+            Some(brokers) => {
+                let mut next = |name: &str| match arguments.positional()? {
+                    Some(value) => text_of(&value, name),
+                    None => Err(UsageError::new(format!("there is no {name}"))),
+                };
+                let (name, topics, threads) = (next("GROUP")?, next("TOPICS")?, next("THREADS")?);
+                let threads: usize =
+                    threads.parse().ok().filter(|threads| (1..=1_000).contains(threads)).ok_or_else(
+                        || UsageError::new(format!("THREADS needs a number from 1 to 1000, not {threads:?}")),
+                    )?;
+                let topics = names_of(&topics).into_iter().map(|topic| (topic, threads)).collect();
+                Some(Group { servers: KafkaServers::brokers(brokers), name, topics })
+            }
+        };
+        Ok(Self { given, reading, own: None })
+    }
+
+    /// The group. Without one in the arguments a cluster starts, and one line on standard error says so.
+    ///
+    /// # Errors
+    /// When that cluster cannot start.
+    pub fn group(&mut self) -> Result<Group, Failure> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
+        let (own, brokers) = OwnCluster::announced("no group given")?;
+        self.own = Some(own);
+        let topics = vec![(OWN_TOPIC.to_owned(), 1)];
+        Ok(Group { servers: KafkaServers::brokers(brokers), name: "counters".to_owned(), topics })
+    }
+
+    /// The parameters with what the arguments say.
+    pub fn params(&self, params: KafkaParams) -> KafkaParams {
+        self.reading.params(params)
+    }
+}
+
+impl Reading {
+    fn take(arguments: &mut Arguments) -> Result<Self, UsageError> {
+        let from = match text(arguments, "--from")?.as_deref() {
+            // What a person who starts the program by hand expects to see.
+            None | Some("earliest") => OffsetReset::Earliest,
+            Some("latest") => OffsetReset::Latest,
+            Some(other) => {
+                return Err(UsageError::new(format!("--from needs earliest or latest, not {other:?}")));
+            }
+        };
+        let mut params = Vec::new();
+        while let Some(param) = text(arguments, "--param")? {
+            match param.split_once('=') {
+                Some((name, value)) => params.push((name.to_owned(), value.to_owned())),
+                None => return Err(UsageError::new(format!("--param needs NAME=VALUE, not {param:?}"))),
+            }
+        }
+        Ok(Self { from, params })
+    }
+
+    fn params(&self, params: KafkaParams) -> KafkaParams {
+        let params = self.params.iter().fold(params, |params, (name, value)| params.set(name, value));
+        params.offset_reset(self.from)
+    }
+}
+
+/// The value of an option.
+fn text(arguments: &mut Arguments, name: &str) -> Result<Option<String>, UsageError> {
+    arguments.option(name)?.map(|value| text_of(&value, name)).transpose()
+}
+
+/// Names with commas between them.
+fn names_of(list: &str) -> Vec<String> {
+    list.split(',').map(str::to_owned).collect()
+}
+
 /// A cluster in memory, and the thread that writes lines to it.
 #[derive(Debug)]
 struct OwnCluster {
@@ -113,6 +200,18 @@ struct OwnCluster {
 }
 
 impl OwnCluster {
+    /// Starts one and says so, and why; returns its brokers too.
+    fn announced(why: &str) -> Result<(Self, String), Failure> {
+        let own = Self::start()
+            .map_err(|error| Failure::Other(format!("no Kafka cluster on loopback: {error}")))?;
+        let brokers = own.cluster.bootstrap();
+        say(format_args!(
+            "{why}: a Kafka cluster of our own on {brokers}, in memory, gets {LINES_PER_SECOND} lines a second into its \
+             topic {OWN_TOPIC:?}"
+        ));
+        Ok((own, brokers))
+    }
+
     fn start() -> std::io::Result<Self> {
         let cluster = FakeKafka::builder().topic(OWN_TOPIC, OWN_PARTITIONS).start()?;
         let cluster = std::sync::Arc::new(cluster);

@@ -18,7 +18,7 @@ mod program;
 mod source;
 
 pub use arguments::{Arguments, UsageError};
-pub use kafka::KafkaSource;
+pub use kafka::{Group, GroupSource, KafkaSource};
 pub use options::Options;
 pub use program::{Failure, program, run};
 pub use source::TextSource;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use batchmill::{Error, StreamingContext};
+use batchmill::{Error, StreamingContext, StreamingContextBuilder, StreamingListener};
 
 use crate::arguments::{Arguments, UsageError};
 use crate::console::Console;
@@ -59,11 +59,23 @@ impl Options {
     /// # Errors
     /// What the context has against its settings.
     pub fn context(&self) -> Result<StreamingContext, Error> {
+        self.context_from(StreamingContext::builder())
+    }
+
+    /// As [`context`](Self::context), and tells another listener too.
+    ///
+    /// # Errors
+    /// As [`context`](Self::context).
+    pub fn context_with(&self, listener: impl StreamingListener) -> Result<StreamingContext, Error> {
+        self.context_from(StreamingContext::builder().listener(Arc::new(listener)))
+    }
+
+    fn context_from(&self, builder: StreamingContextBuilder) -> Result<StreamingContext, Error> {
         // At least as long as ten batches take (Spark's rule), and never less than the library's own deadline.
         let stop_within = (self.batch_interval * 10).max(Duration::from_secs(10));
         let console = Arc::new(Console::new(self.batches, stop_within));
         let listener = Arc::clone(&console);
-        let mut builder = StreamingContext::builder().batch_interval(self.batch_interval).listener(listener);
+        let mut builder = builder.batch_interval(self.batch_interval).listener(listener);
         if let Some(workers) = self.workers {
             builder = builder.workers(workers);
         }

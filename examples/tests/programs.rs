@@ -7,6 +7,7 @@ mod blocks;
 mod child;
 #[cfg(unix)]
 mod fake;
+mod groups;
 mod mistakes;
 mod network;
 #[cfg(unix)]
