@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use batchmill::{DStream, Data, StreamingContext};
 use batchmill_sources::kafka::{
-    ConsumerStrategy, KafkaParams, OffsetReset, RecordDecoder, RecordRef, create_direct_stream_with,
+    ConsumerStrategy, KafkaParams, KafkaServers, OffsetReset, RecordDecoder, RecordRef,
+    create_direct_stream_with, create_stream_with,
 };
 use crossbeam_channel as channel;
 use parking_lot::Mutex;
@@ -77,11 +78,44 @@ pub(crate) fn stream_with<T: Data>(
     let params = params.offset_reset(OffsetReset::Earliest);
     let topics = ConsumerStrategy::subscribe([topic]);
     let stream = create_direct_stream_with(&ssc, brokers, topics, params, decoder).stream();
+    let wait = counted(stream, records, output);
+    timed(ssc, records, &wait)
+}
+
+/// As [`stream`], but reads as the only member of a group that has committed nothing.
+pub(crate) fn receive<T: Data>(
+    brokers: &str,
+    topic: &str,
+    group: String,
+    interval: Duration,
+    records: u64,
+    decoder: impl RecordDecoder<T>,
+    output: impl for<'c> FnOnce(DStream<'c, T>, Counter),
+) -> Result<Took, batchmill::Error> {
+    let ssc = StreamingContext::new(interval)?;
+    let params = KafkaParams::new().offset_reset(OffsetReset::Earliest);
+    let servers = KafkaServers::brokers(brokers);
+    let stream = create_stream_with(&ssc, servers, group, [(topic, 1)], params, decoder);
+    let wait = counted(stream, records, output);
+    timed(ssc, records, &wait)
+}
+
+/// Has the output count, and says when it is done.
+fn counted<'c, T: Data>(
+    stream: DStream<'c, T>,
+    records: u64,
+    output: impl FnOnce(DStream<'c, T>, Counter),
+) -> channel::Receiver<()> {
     let (done, wait) = channel::bounded(1);
     output(stream, Counter { seen: Arc::default(), of: records, done });
+    wait
+}
+
+/// What it takes from the start until all records have come.
+fn timed(ssc: StreamingContext, records: u64, all: &channel::Receiver<()>) -> Result<Took, batchmill::Error> {
     let (begin, cpu) = (Instant::now(), cpu_seconds());
     let running = ssc.start()?;
-    wait.recv_timeout(Duration::from_secs(120)).expect("all records come within two minutes");
+    all.recv_timeout(Duration::from_secs(120)).expect("all records come within two minutes");
     let took = Took { records, seconds: begin.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - cpu };
     running.stop()?;
     Ok(took)
