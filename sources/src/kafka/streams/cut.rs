@@ -108,7 +108,7 @@ mod tests {
             leader_epoch: Some(3),
             offset_bytes: Some(10.0),
             held_back: Duration::ZERO,
-            full: None,
+            share: 1 << 20,
             failed: None,
         }
     }

@@ -138,8 +138,8 @@ impl ReadAhead {
     /// What is known of a partition; `None` if it is not read.
     pub(super) fn look(&self, partition: &TopicPartition) -> Option<Seen> {
         let state = self.state.lock();
-        let (share, size) = self.sizes(state.partitions.len());
-        state.partitions.get(partition).map(|partition| partition.seen(size, share))
+        let (share, _) = self.sizes(state.partitions.len());
+        state.partitions.get(partition).map(|partition| partition.seen(share))
     }
 
     /// Keeps an end that was asked for. A fetch that was answered before the question does not undo it.

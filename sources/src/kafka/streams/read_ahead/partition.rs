@@ -49,8 +49,8 @@ pub(in crate::kafka::streams) struct Seen {
     pub(in crate::kafka::streams) offset_bytes: Option<f64>,
     /// For how long records behind the end have waited for the end of a transaction.
     pub(in crate::kafka::streams) held_back: Duration,
-    /// No more is fetched before something is read: its share of the budget, in bytes, is used up.
-    pub(in crate::kafka::streams) full: Option<usize>,
+    /// Its share of the budget, in bytes.
+    pub(in crate::kafka::streams) share: usize,
     pub(in crate::kafka::streams) failed: Option<KafkaError>,
 }
 
@@ -136,10 +136,10 @@ impl Partition {
         }
     }
 
-    /// What is known, where the next fetch asks for `size` bytes and all that is held has to fit into `share`.
-    pub(super) fn seen(&self, size: usize, share: usize) -> Seen {
+    /// What is known, where all that is held has to fit into `share`.
+    pub(super) fn seen(&self, share: usize) -> Seen {
         Seen {
-            full: (!self.fits(size, share)).then_some(share),
+            share,
             end: self.end,
             position: self.position,
             leader_epoch: self.leader_epoch,
@@ -152,19 +152,12 @@ impl Partition {
     /// What to fetch next, if `size` bytes more fit into `share`. Something is always asked for when nothing is here.
     pub(super) fn want(&self, size: usize, share: usize) -> Option<Want> {
         let size = self.grown.unwrap_or(size);
-        if !self.fits(size, share)
-            || self.out_of_range
-            || self.failed.is_some()
-            || self.position >= self.limit
-        {
+        let fits = self.held == 0 || self.held.saturating_add(size) <= share;
+        if !fits || self.out_of_range || self.failed.is_some() || self.position >= self.limit {
             return None;
         }
         let max_bytes = u32::try_from(size).unwrap_or(u32::MAX);
         Some(Want { offset: self.position, leader_epoch: self.leader_epoch, max_bytes })
-    }
-
-    fn fits(&self, size: usize, share: usize) -> bool {
-        self.held == 0 || self.held.saturating_add(self.grown.unwrap_or(size)) <= share
     }
 
     /// Takes in what came. An answer to a question that is no longer asked is dropped.

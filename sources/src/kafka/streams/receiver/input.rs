@@ -1,4 +1,4 @@
-//! The receiver stream as an input of the engine: a batch takes what was received of the partitions that the group has given
+//! The receiver stream as an input of the engine: a batch takes what has come of the partitions that the group has given
 //! to this stream. On the generate thread.
 
 use std::sync::{Arc, OnceLock};
@@ -155,7 +155,7 @@ impl Running {
         let candidates: Vec<Candidate<'_>> = found
             .iter()
             .map(|(partition, next, seen)| {
-                let (next, end) = (*next, received(seen, params.ends));
+                let (next, end) = (*next, takes_until(seen, params.ends));
                 Candidate { partition, next, end, seen }
             })
             .collect();
@@ -234,18 +234,20 @@ impl Running {
     }
 }
 
-/// Behind the last offset that a batch may take: what was received before the cut. Where receiving had to wait for room, as
-/// much again as fits into the partition's share of the budget; that streams into the running batch.
-fn received(seen: &Seen, ends: EndOffsets) -> i64 {
+/// How many times its share of the budget a batch takes of a partition at most, besides what was received before the cut.
+/// Without anything besides, 40 million lines of 64 bytes came at 0.6 of the speed of a direct stream, whose batches have no
+/// such bound.
+const BESIDES: f64 = 3.0;
+
+/// Behind the last offset that a batch may take: what was received before the cut, and what the broker had by then as far as
+/// that is bounded, for it is what others repeat when they take over. It streams into the running batch.
+fn takes_until(seen: &Seen, ends: EndOffsets) -> i64 {
     let end = seen.end.unwrap_or(seen.position);
-    match (ends, seen.full) {
-        (EndOffsets::Asked, _) => end,
-        (EndOffsets::Fetched, None) => seen.position.min(end),
-        (EndOffsets::Fetched, Some(share)) => {
-            let more = share as f64 / seen.offset_bytes.unwrap_or(OFFSET_BYTES).max(1.0);
-            seen.position.saturating_add(more as i64).min(end)
-        }
+    if ends == EndOffsets::Asked {
+        return end;
     }
+    let besides = BESIDES * seen.share as f64 / seen.offset_bytes.unwrap_or(OFFSET_BYTES).max(1.0);
+    seen.position.saturating_add(besides as i64).min(end)
 }
 
 impl<T: Data> InputDStream<T> for ReceiverInput<T> {

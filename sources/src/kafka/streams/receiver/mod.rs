@@ -1,5 +1,5 @@
 //! The receiver stream: it is a member of a consumer group, reads the partitions that the group gives to it, and a batch holds
-//! what was received before its cut.
+//! what has come by its cut.
 //!
 //! | file | what | runs on |
 //! |---|---|---|
@@ -55,9 +55,9 @@ const COMMIT_EVERY_ZOOKEEPER: Duration = Duration::from_secs(60);
 /// dropped: the other one reads it. Events tell of it: `partitions_assigned`, `partitions_revoked` (given up in order),
 /// `partitions_lost` (taken away).
 ///
-/// A batch takes of each partition what was received before its cut, which is at most what
-/// [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for, and where receiving had
-/// to wait for room as much again; [`max_rate_per_partition`](KafkaParams::max_rate_per_partition) makes it less.
+/// A batch takes of each partition what the broker had at the cut, as far as the last answer told, but no more than three times
+/// what [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for besides what was
+/// received already; [`max_rate_per_partition`](KafkaParams::max_rate_per_partition) makes it less.
 ///
 /// A topic that does not exist and servers that do not answer are errors of [`start`](StreamingContext::start), wrong
 /// parameters too, with the line of this call. What fails later fails a batch, as the error policy says.
