@@ -8,6 +8,7 @@
 //! | `kafka` | [`kafka`] | topics of a Kafka cluster |
 //! | `tls` | [`kafka`] | TLS to its brokers, by rustls with the provider that you choose |
 //! | `sasl` | [`kafka`] | users and passwords for its brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 |
+//! | `zookeeper` | [`zookeeper`] | a client of ZooKeeper: sessions, watches, ephemeral nodes |
 //! | `fake` | [`fake`] | servers on loopback, for tests |
 //!
 //! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.
@@ -18,8 +19,10 @@ pub mod fake;
 pub mod file;
 #[cfg(feature = "kafka")]
 pub mod kafka;
-#[cfg(feature = "kafka")]
+#[cfg(any(feature = "kafka", feature = "zookeeper"))]
 mod net;
 pub mod prelude;
 #[cfg(feature = "socket")]
 pub mod socket;
+#[cfg(feature = "zookeeper")]
+pub mod zookeeper;

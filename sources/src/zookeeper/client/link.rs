@@ -1,0 +1,155 @@
+//! [`Link`]: a connection to one server. The session's thread dials and reads; whoever asks writes.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::net::address::Address;
+use crate::net::deadline::Deadline;
+use crate::net::strangers::looks_like;
+use crate::net::way_out::{Led, Shut, WayOut};
+use crate::zookeeper::ZooKeeperError;
+use crate::zookeeper::wire::{LENGTH_BYTES, PACKET_BYTES_MAX, read_length};
+
+/// Memory for a packet grows by so much at a time, for its length may be a lie.
+const BELIEVED_BYTES: usize = 64 << 10;
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) socket: Arc<Socket>,
+    pub(super) server: Arc<str>,
+    /// Closing the way out ends reads and writes.
+    _led: Led,
+    /// What has come of the next packet, its length included.
+    inbox: Vec<u8>,
+    /// Whether a packet has come yet.
+    has_spoken: bool,
+}
+
+/// Why nothing was read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// Nothing came by the deadline.
+    TimedOut,
+    /// The server closed the connection, or the network did.
+    Closed,
+    /// What came is no packet.
+    Hostile(ZooKeeperError),
+}
+
+impl Link {
+    /// Connects. `None`: the way out is closed.
+    pub(super) fn dial(
+        to: &Address,
+        deadline: Deadline,
+        way_out: &WayOut,
+    ) -> Result<Option<Self>, ZooKeeperError> {
+        let server: Arc<str> = to.to_string().into();
+        let found = to.resolve().map_err(|cause| ZooKeeperError::Resolve {
+            server: Arc::clone(&server),
+            cause: Arc::new(cause),
+        })?;
+        let mut last = io::Error::from(io::ErrorKind::TimedOut);
+        for (tried, peer) in found.iter().enumerate() {
+            let share = deadline.left() / u32::try_from(found.len() - tried).unwrap_or(1);
+            if share.is_zero() {
+                break;
+            }
+            let connected = Socket::new(Domain::for_address(*peer), Type::STREAM, Some(Protocol::TCP))
+                .and_then(|socket| socket.set_tcp_nodelay(true).map(|()| Arc::new(socket)))
+                .and_then(|socket| {
+                    let Some(led) = way_out.lead_to(Arc::downgrade(&socket) as Weak<dyn Shut>) else {
+                        return Ok(None);
+                    };
+                    socket.connect_timeout(&(*peer).into(), share)?;
+                    Ok(Some((socket, led)))
+                });
+            match connected {
+                Ok(None) => return Ok(None),
+                Ok(Some((socket, led))) => {
+                    let (inbox, has_spoken) = (Vec::new(), false);
+                    return Ok(Some(Self { socket, server, _led: led, inbox, has_spoken }));
+                }
+                Err(_) if way_out.is_closed() => return Ok(None),
+                Err(error) => last = error,
+            }
+        }
+        Err(ZooKeeperError::Connect { server, cause: Arc::new(last) })
+    }
+
+    /// Waits for a packet until the deadline: what is in it, without its length. What has come of one stays for the next
+    /// call.
+    pub(super) fn read(&mut self, deadline: Deadline) -> Result<Vec<u8>, ReadError> {
+        self.fill(LENGTH_BYTES, deadline)?;
+        let mut word = [0; LENGTH_BYTES];
+        word.copy_from_slice(&self.inbox[..LENGTH_BYTES]);
+        let server = || Arc::clone(&self.server);
+        let length = read_length(word, PACKET_BYTES_MAX).map_err(|length| {
+            ReadError::Hostile(match looks_like(word).filter(|_| !self.has_spoken) {
+                Some(looks_like) => ZooKeeperError::NotZooKeeper { server: server(), looks_like },
+                None => ZooKeeperError::PacketTooLarge { server: server(), length, limit: PACKET_BYTES_MAX },
+            })
+        })?;
+        self.fill(LENGTH_BYTES + length, deadline)?;
+        self.has_spoken = true;
+        let frame = self.inbox[LENGTH_BYTES..].to_vec();
+        self.inbox = Vec::new();
+        Ok(frame)
+    }
+
+    /// Reads until there are so many bytes of the packet, and no further.
+    fn fill(&mut self, length: usize, deadline: Deadline) -> Result<(), ReadError> {
+        while self.inbox.len() < length {
+            let have = self.inbox.len();
+            let more = (length - have).min(BELIEVED_BYTES);
+            self.inbox.resize(have + more, 0);
+            let read = read(&self.socket, &mut self.inbox[have..], deadline);
+            self.inbox.truncate(have + read.as_ref().map_or(0, |read| *read));
+            match read {
+                Ok(0) => return Err(ReadError::Closed),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(ReadError::TimedOut),
+                Err(_) => return Err(ReadError::Closed),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(socket: &Socket, room: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+    loop {
+        socket.set_read_timeout(Some(time_left(deadline)?))?;
+        match Read::read(&mut &*socket, room) {
+            // The kernel's clock is coarser than ours, so that the deadline may not have passed yet.
+            Err(error) if is_passing(&error) => {}
+            read => return read,
+        }
+    }
+}
+
+/// Sends all the bytes by the deadline.
+pub(super) fn write_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+    while !bytes.is_empty() {
+        socket.set_write_timeout(Some(time_left(deadline)?))?;
+        match Write::write(&mut &*socket, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// The time left, which is not zero: zero would mean "for ever" to the system.
+fn time_left(deadline: Deadline) -> io::Result<Duration> {
+    let left = deadline.left();
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
