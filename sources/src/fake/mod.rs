@@ -7,5 +7,7 @@ pub mod kafka;
 mod line_server;
 mod outlet;
 mod pace;
+#[cfg(feature = "zookeeper")]
+pub mod zookeeper;
 
 pub use line_server::LineServer;
