@@ -243,6 +243,8 @@ fn mistakes_are_told_at_the_start() {
     assert!(told(&[], params()).contains("there is no topic to read"));
     assert!(told(&[("lines", 0)], params()).contains("read by 0 threads"));
     assert!(told(&[("lines", 1), ("lines", 2)], params()).contains("named twice"));
+    let quorum = refusal("zk1:2181,zk2:2181/kafka".into(), &[("lines", 1)], params()).to_string();
+    assert!(quorum.contains("\"zk1:2181,zk2:2181/kafka\" is taken for a ZooKeeper quorum"), "{quorum}");
     let both = params().set("session.timeout.ms", "10").set("heartbeat.interval.ms", "20");
     assert!(told(&[("lines", 1)], both).contains("comes too late"));
 }

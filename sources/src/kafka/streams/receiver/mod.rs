@@ -217,7 +217,7 @@ impl Group {
                 client: None,
             })),
             KafkaServers::ZooKeeper(quorum) => Err(format!(
-                "{quorum:?} is taken for a ZooKeeper quorum, which needs the feature `zookeeper`; \
+                "{quorum:?} is taken for a ZooKeeper quorum, and groups in ZooKeeper are not built yet; \
                  KafkaServers::brokers names brokers"
             )),
         }

@@ -14,7 +14,8 @@
 pub enum KafkaServers {
     /// A ZooKeeper quorum: a list of `host:port`, and after the last one the path below which the brokers keep their nodes
     /// if that is not the root. Members, owners and offsets are kept there as old consumers do it, up to brokers of 3.9,
-    /// which are found there too. Needs the feature `zookeeper`.
+    /// which are found there too. Not built yet: it is an error
+    /// of the start.
     ZooKeeper(String),
     /// Brokers: a list of `host:port`. One of them coordinates the group; from 0.9 on.
     Brokers(String),
