@@ -340,9 +340,8 @@ impl KafkaParams {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
     }
 
-    /// As [`check`](Self::check), for a direct stream.
+    /// What a direct stream has against it besides, if anything.
     pub(super) fn check_direct(&self) -> Result<(), String> {
-        self.check()?;
         if self.auto_commit == Some(true) {
             return Err("enable.auto.commit = true would commit what no output has seen yet: commit a batch's ranges with \
                         commit_async"

@@ -148,9 +148,12 @@ fn direct<'c, T: Data>(
 ) -> DirectStream<'c, T> {
     let settings = params.client_settings(&brokers);
     // Not in closures: they would hide the caller's line.
-    for mistake in
-        [strategy.check(), params.check_direct(), settings.as_ref().map(|_| ()).map_err(Clone::clone)]
-    {
+    for mistake in [
+        strategy.check(),
+        params.check(),
+        params.check_direct(),
+        settings.as_ref().map(|_| ()).map_err(Clone::clone),
+    ] {
         if let Err(reason) = mistake {
             ssc.invalid_argument(operator, reason);
         }
