@@ -144,6 +144,13 @@ impl Machine {
 
     /// The member has these partitions from now on, and no others.
     fn take_share(&mut self, now: Mono, share: BTreeSet<TopicPartition>, out: &mut Vec<Action>) {
+        let is_cooperative = self.me.assignor.is_some_and(Assignor::is_cooperative);
+        let has_missed_one = self.held_generation >= 0 && self.me.generation > self.held_generation + 1;
+        if has_missed_one && !is_cooperative && !self.held.is_empty() {
+            // Others may have had any of these in between, and may have committed further: none is what it was.
+            out.push(Action::Lost(std::mem::take(&mut self.held).into_iter().collect()));
+            self.drop_foreign(out);
+        }
         let new: Vec<_> = share.difference(&self.held).cloned().collect();
         let gone: Vec<_> = self.held.difference(&share).cloned().collect();
         if self.held.is_empty() {
@@ -153,7 +160,6 @@ impl Machine {
         self.held_generation = self.me.generation;
         self.giving.clear();
         self.phase = Phase::Stable;
-        let is_cooperative = self.me.assignor.is_some_and(Assignor::is_cooperative);
         let gives_up = is_cooperative && !gone.is_empty();
         if gives_up {
             self.giving.extend(gone.iter().cloned());

@@ -292,6 +292,22 @@ fn a_commit_under_the_old_generation_goes_again_under_the_new_one() {
 }
 
 #[test]
+fn what_others_may_have_had_in_a_generation_that_was_missed_is_lost_and_assigned_anew() {
+    let mut h = member();
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.take(is_join).expect("it joins");
+    h.event(Event::Joined(Ok(h.joined("range"))));
+    h.take(|action| matches!(action, Action::Sync { .. })).expect("it asks for its share");
+    // The group has shared out, but a further member came before this one was told.
+    h.event(Event::Synced(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS))));
+    h.log.clear();
+    h.settle_with("range", vec![0, 1]);
+    let names: Vec<_> = [0, 1].map(|number| TopicPartition::new("t", number)).into();
+    let at = |action: Action| h.log.iter().position(|done| *done == action).expect("it is told");
+    assert!(at(Action::Lost(names.clone())) < at(Action::Assigned(names)));
+}
+
+#[test]
 fn a_cooperative_member_gives_up_commits_and_joins_again_without() {
     let mut h = Harness::new(config());
     h.event(Event::Start);
