@@ -48,8 +48,8 @@ const COMMIT_EVERY_ZOOKEEPER: Duration = Duration::from_secs(60);
 /// batch is processed: that is by partition of the topic.) Several streams of one group share its partitions too; unite
 /// them with [`union`](StreamingContext::union).
 ///
-/// Offsets are committed on a timer ([`commit_interval`](KafkaParams::commit_interval)) as soon as a batch holds them: a
-/// program that crashes loses what its last batches held. [`create_reliable_stream`] commits later.
+/// Offsets are committed on a timer ([`commit_interval`](KafkaParams::commit_interval)), and at the stop, as soon as a batch
+/// holds them: a program that crashes, or stops without waiting for its batches, loses what those held. [`create_reliable_stream`] commits later.
 ///
 /// When the group shares out anew, what was received of a partition that goes to another member, and is in no batch yet, is
 /// dropped: the other one reads it. Events tell of it: `partitions_assigned`, `partitions_revoked` (given up in order),

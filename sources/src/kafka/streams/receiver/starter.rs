@@ -112,8 +112,8 @@ impl Starter {
             let wanted = committed.map(|c| (c.offset, c.leader_epoch, Why::Committed));
             let begins = begin(partition.clone(), log, wanted, &self.params)?;
             announce(std::slice::from_ref(&begins), &self.shared.handle);
-            // Nobody has said that it begins there: without a commit, a crash before the first one would begin elsewhere.
-            let commit_first = begins.why == Why::Reset;
+            // Nobody has said that it begins there: without a commit, a start before the first one would begin elsewhere.
+            let commit_first = matches!(begins.why, Why::Reset | Why::Lost { .. });
             if self.shared.begin(*right, &begins, commit_first) && commit_first {
                 resets.push(partition.clone());
             }

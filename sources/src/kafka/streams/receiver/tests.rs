@@ -232,6 +232,24 @@ fn a_beginning_that_nobody_said_is_committed_before_a_batch_has_records() {
 }
 
 #[test]
+fn a_beginning_in_place_of_one_that_is_gone_is_committed_too() {
+    let cluster = cluster(1);
+    cluster.produce("lines", 0, ["a", "b"]).unwrap();
+    cluster.commit(GROUP, "lines", 0, 7, None);
+    let (member, mut input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
+    input.params = input.params.on_lost_range(crate::kafka::OnLostRange::SkipToLatest);
+    let ssc = context();
+    let records = seen(&ssc, input);
+    let mut test = ssc.start_stepped().unwrap();
+    member.assign(&[0]);
+    let is_committed = |cluster: &FakeKafka| committed(cluster, 0) == Some(2);
+    assert!(cluster.wait_until(Duration::from_secs(30), is_committed));
+    // Nothing comes, and the stream ends: what is written then is not skipped.
+    test.step_batch().unwrap();
+    assert_eq!(records.take_all(), []);
+}
+
+#[test]
 fn a_reliable_stream_commits_a_batch_after_its_outputs() {
     let cluster = Arc::new(cluster(1));
     cluster.produce("lines", 0, ["a", "b"]).unwrap();
