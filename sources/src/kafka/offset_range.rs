@@ -66,7 +66,7 @@ pub trait OffsetRanges {
     /// use std::time::Duration;
     /// use batchmill::StreamingContext;
     /// use batchmill_sources::{fake::kafka::FakeKafka, kafka, prelude::*};
-    /// use kafka::{ConsumerStrategy, EndOffsets, KafkaParams, OffsetRange, OffsetReset};
+    /// use kafka::{ConsumerStrategy, EndOffsets, KafkaParams, OffsetReset};
     ///
     /// let cluster = FakeKafka::builder().topic("lines", 1).start()?;
     /// cluster.produce("lines", 0, ["to be", "or not"])?;
@@ -76,7 +76,8 @@ pub trait OffsetRanges {
     /// let topics = ConsumerStrategy::subscribe(["lines"]);
     /// let stream = kafka::create_direct_stream(&ssc, cluster.bootstrap(), topics, params);
     /// stream.map(|record| record.offset()).for_each_batch(|batch| {
-    ///     assert_eq!(batch.offset_ranges(), [OffsetRange::new("lines", 0, 0, 2)]);
+    ///     let range = &batch.offset_ranges()[0];
+    ///     assert_eq!((range.partition, range.from, range.until), (0, 0, 2));
     /// });
     /// ssc.start_stepped()?.step_batch()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

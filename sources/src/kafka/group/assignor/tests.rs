@@ -197,6 +197,17 @@ fn of_two_claims_the_newer_counts_and_of_two_of_the_same_age_none() {
     assert_eq!(both(5, 5), ["a: ", "b: t-1"], "it is given once both have given it up");
 }
 
+/// Found by fuzzing.
+#[test]
+fn a_partition_of_a_negative_number_that_a_member_says_it_had_is_not_given() {
+    super::hostile::share_among_strangers(&[
+        2, 15, 48, 0, 2, 0, 0, 0, 1, 0, 1, 97, 0, 0, 0, 27, 0, 0, 0, 1, 0, 1, 97, 0, 0, 0, 3, 0, 0, 0, 0, 0,
+        0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 0, 255, 255, 255, 255, 36, 0, 0, 0, 0, 0, 1, 0, 1, 97, 0,
+        0, 0, 23, 0, 0, 0, 1, 0, 1, 97, 0, 0, 0, 2, 0, 0, 0, 2, 255, 255, 255, 255, 255, 255, 255, 15, 0, 0,
+        0, 32, 0, 0, 0, 5,
+    ]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

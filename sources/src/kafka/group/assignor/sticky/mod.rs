@@ -52,7 +52,7 @@ impl<'a> Claims<'a> {
         for at in 0..claims.members.len() {
             for partition in &claims.members[at].owned {
                 let count = claims.counts.get(&partition.topic);
-                if count.is_some_and(|count| partition.partition < *count) {
+                if count.is_some_and(|count| (0..*count).contains(&partition.partition)) {
                     claims.claim(at, partition);
                 }
             }
