@@ -7,6 +7,8 @@ pub mod kafka;
 mod line_server;
 mod outlet;
 mod pace;
+#[cfg(any(feature = "kafka", feature = "zookeeper"))]
+mod timer;
 #[cfg(feature = "zookeeper")]
 pub mod zookeeper;
 

@@ -8,10 +8,10 @@ use batchmill::{Clock, SystemClock};
 use crossbeam_channel as channel;
 
 use super::cluster::{Broker, Shared, State};
-use super::groups::Timer;
 use super::profile::Profile;
 use super::server::Server;
 use super::{ApiKey, FakeKafka};
+use crate::fake::timer::Timer;
 
 /// Settings of a [`FakeKafka`].
 #[derive(Debug)]
@@ -156,7 +156,10 @@ impl FakeKafkaBuilder {
             }
         }
         let (servers, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
-        let timer = Timer::start(&shared, woken)?;
+        let timer = {
+            let (clock, shared) = (Arc::clone(&shared.clock), Arc::clone(&shared));
+            Timer::start("fake-kafka-timer", clock, woken, move || shared.pass_time())?
+        };
         let cluster = FakeKafka { shared, servers, timer, checks_faults };
         for (server, listener) in cluster.servers.iter().zip(listeners) {
             server.listen(listener, 1)?;

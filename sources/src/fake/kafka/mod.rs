@@ -66,8 +66,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fake::timer::Timer;
 use cluster::Shared;
-use groups::Timer;
 use server::Server;
 
 pub use crate::kafka::wire::records::Codec;

@@ -10,7 +10,7 @@ use crossbeam_channel as channel;
 use super::FakeZooKeeper;
 use super::port::Port;
 use super::state::{Member, Shared, State};
-use super::timer::Timer;
+use crate::fake::timer::Timer;
 
 /// Settings of a [`FakeZooKeeper`].
 #[derive(Debug)]
@@ -75,7 +75,10 @@ impl FakeZooKeeperBuilder {
         let shared = Arc::new(Shared::new(state, clock, timer));
         let bound: Vec<_> = (1..=servers).map(|n| Port::bind(n, &shared)).collect::<io::Result<_>>()?;
         let (ports, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
-        let timer = Timer::start(&shared, woken)?;
+        let timer = {
+            let (clock, shared) = (Arc::clone(&shared.clock), Arc::clone(&shared));
+            Timer::start("fake-zk-timer", clock, woken, move || shared.pass_time())?
+        };
         let zookeeper = FakeZooKeeper { shared, ports, timer, checks_faults };
         for (port, listener) in zookeeper.ports.iter().zip(listeners) {
             port.listen(listener, 1)?;

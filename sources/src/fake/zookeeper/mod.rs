@@ -28,7 +28,6 @@ mod requests;
 mod scenarios;
 mod seen;
 mod state;
-mod timer;
 mod tree;
 
 use std::fmt;
@@ -36,9 +35,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fake::timer::Timer;
 use port::Port;
 use state::{Shared, State};
-use timer::Timer;
 
 use crate::zookeeper::{AclEntry, Operation, Stat, check_path};
 

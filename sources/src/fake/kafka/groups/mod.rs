@@ -1,5 +1,5 @@
 //! [`Group`]: what a coordinator keeps of a consumer group: its offsets, its members, and where it is between two
-//! generations. Called under the cluster's lock by the threads of connections, of the test, and of the [`Timer`].
+//! generations. Called under the cluster's lock by the threads of connections, of the test, and of the timer.
 //!
 //! Whoever waits for the others of a group holds a [`Promise`] and waits for a change of the cluster; the request (or the
 //! deadline) that completes a generation keeps the promises of all.
@@ -10,7 +10,6 @@ mod member;
 mod promise;
 mod rebalance;
 mod sharing;
-mod timer;
 mod verbs;
 mod view;
 
@@ -23,7 +22,6 @@ use super::ErrorCode;
 pub(super) use joining::{Joined, Joining};
 pub(super) use member::Identity;
 pub(super) use promise::Promise;
-pub(super) use timer::Timer;
 pub use view::{FakeGroup, FakeMember};
 
 use member::{Member, Pending};

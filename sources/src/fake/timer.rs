@@ -1,14 +1,13 @@
-//! [`Timer`]: the thread that lets sessions end by the builder's clock. It sleeps until one is due; whoever makes one due
+//! [`Timer`]: the thread that lets things end by a fake's clock. It sleeps until something is due; whoever makes something due
 //! earlier wakes it.
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
+use batchmill::{Clock, Mono};
 use crossbeam_channel as channel;
 use parking_lot::Mutex;
-
-use super::state::Shared;
 
 /// The thread.
 #[derive(Debug)]
@@ -17,15 +16,20 @@ pub(super) struct Timer {
 }
 
 impl Timer {
-    /// Starts it. `wake` wakes it; the loss of the other end stops it.
-    pub(super) fn start(shared: &Arc<Shared>, wake: channel::Receiver<()>) -> io::Result<Self> {
-        let shared = Arc::clone(shared);
+    /// Starts it. `pass_time` ends what is over and says when something is next. `wake` wakes it; the loss of the other end
+    /// stops it.
+    pub(super) fn start(
+        name: &str,
+        clock: Arc<dyn Clock>,
+        wake: channel::Receiver<()>,
+        pass_time: impl Fn() -> Option<Mono> + Send + 'static,
+    ) -> io::Result<Self> {
         let work = move || {
             while wake.try_recv() != Err(channel::TryRecvError::Disconnected) {
-                shared.clock.wait_until(shared.pass_time(), &wake);
+                clock.wait_until(pass_time(), &wake);
             }
         };
-        let thread = Builder::new().name("fake-zk-timer".to_owned()).spawn(work)?;
+        let thread = Builder::new().name(name.to_owned()).spawn(work)?;
         Ok(Self { thread: Mutex::new(Some(thread)) })
     }
 
