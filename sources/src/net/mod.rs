@@ -5,4 +5,5 @@ pub(crate) mod address;
 pub(crate) mod backoff;
 pub(crate) mod deadline;
 pub(crate) mod strangers;
+pub(crate) mod tcp;
 pub(crate) mod way_out;

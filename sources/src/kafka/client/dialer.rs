@@ -3,15 +3,15 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
 use super::address::Address;
 use super::deadline::Deadline;
 use super::way_out::{Shut, WayOut};
 use crate::kafka::security::{Secured, SecurityError};
+use crate::net::tcp;
 
 /// Makes connections. Called on the thread that needs one.
 pub(crate) trait Dialer: Send + Sync + Debug {
@@ -71,8 +71,8 @@ impl Dialer for TcpDialer {
         let found = to.resolve().map_err(DialError::Resolve)?;
         let mut last = io::Error::from(io::ErrorKind::TimedOut);
         for (tried, peer) in found.iter().enumerate() {
-            match connect(*peer, deadline, found.len() - tried, way_out) {
-                Ok(Some(socket)) => return Ok(Box::new(TcpConn { socket })),
+            match tcp::connect(*peer, deadline, found.len() - tried, way_out) {
+                Ok(Some((socket, _led))) => return Ok(Box::new(TcpConn { socket })),
                 Ok(None) => return Err(DialError::Stopped),
                 Err(_) if way_out.is_closed() => return Err(DialError::Stopped),
                 Err(error) => last = error,
@@ -82,67 +82,22 @@ impl Dialer for TcpDialer {
     }
 }
 
-/// Connects to one of `addresses` that are still to be tried; `None` when the way out is closed.
-fn connect(
-    peer: SocketAddr,
-    deadline: Deadline,
-    addresses: usize,
-    way_out: &WayOut,
-) -> io::Result<Option<Arc<Socket>>> {
-    let left = deadline.left();
-    if left.is_zero() {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
-    let socket = Arc::new(Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?);
-    // A request is written at once, so there is nothing to gather.
-    socket.set_tcp_nodelay(true)?;
-    let Some(_led) = way_out.lead_to(Arc::downgrade(&socket) as Weak<dyn Shut>) else { return Ok(None) };
-    socket.connect_timeout(&peer.into(), left / u32::try_from(addresses).unwrap_or(u32::MAX))?;
-    Ok(Some(socket))
-}
-
 struct TcpConn {
     socket: Arc<Socket>,
 }
 
 impl Conn for TcpConn {
     fn read(&mut self, room: &mut [u8], deadline: Deadline) -> io::Result<usize> {
-        loop {
-            self.socket.set_read_timeout(Some(time_left(deadline)?))?;
-            match io::Read::read(&mut &*self.socket, room) {
-                // The kernel's clock is coarser than ours, so that the deadline may not have passed yet.
-                Err(error) if is_passing(&error) => {}
-                read => return read,
-            }
-        }
+        tcp::read(&self.socket, room, deadline)
     }
 
-    fn write_all(&mut self, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
-        while !bytes.is_empty() {
-            self.socket.set_write_timeout(Some(time_left(deadline)?))?;
-            match io::Write::write(&mut &*self.socket, bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) if is_passing(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn write_all(&mut self, bytes: &[u8], deadline: Deadline) -> io::Result<()> {
+        tcp::write_all(&self.socket, bytes, deadline)
     }
 
     fn shut_handle(&self) -> Weak<dyn Shut> {
         Arc::downgrade(&self.socket) as Weak<dyn Shut>
     }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-/// The time left, which is not zero: zero would mean "for ever" to the system.
-fn time_left(deadline: Deadline) -> io::Result<std::time::Duration> {
-    let left = deadline.left();
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! [`Link`]: a connection to one server. The session's thread dials and reads; whoever asks writes.
 
-use std::io::{self, Read, Write};
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::io;
+use std::sync::Arc;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
 use crate::net::address::Address;
 use crate::net::deadline::Deadline;
 use crate::net::strangers::looks_like;
-use crate::net::way_out::{Led, Shut, WayOut};
+use crate::net::tcp;
+use crate::net::way_out::{Led, WayOut};
 use crate::zookeeper::ZooKeeperError;
 use crate::zookeeper::wire::{LENGTH_BYTES, PACKET_BYTES_MAX, read_length};
 
@@ -54,20 +54,10 @@ impl Link {
         })?;
         let mut last = io::Error::from(io::ErrorKind::TimedOut);
         for (tried, peer) in found.iter().enumerate() {
-            let share = deadline.left() / u32::try_from(found.len() - tried).unwrap_or(1);
-            if share.is_zero() {
+            if deadline.left().is_zero() {
                 break;
             }
-            let connected = Socket::new(Domain::for_address(*peer), Type::STREAM, Some(Protocol::TCP))
-                .and_then(|socket| socket.set_tcp_nodelay(true).map(|()| Arc::new(socket)))
-                .and_then(|socket| {
-                    let Some(led) = way_out.lead_to(Arc::downgrade(&socket) as Weak<dyn Shut>) else {
-                        return Ok(None);
-                    };
-                    socket.connect_timeout(&(*peer).into(), share)?;
-                    Ok(Some((socket, led)))
-                });
-            match connected {
+            match tcp::connect(*peer, deadline, found.len() - tried, way_out) {
                 Ok(None) => return Ok(None),
                 Ok(Some((socket, led))) => {
                     let (inbox, has_spoken) = (Vec::new(), false);
@@ -106,7 +96,7 @@ impl Link {
             let have = self.inbox.len();
             let more = (length - have).min(BELIEVED_BYTES);
             self.inbox.resize(have + more, 0);
-            let read = read(&self.socket, &mut self.inbox[have..], deadline);
+            let read = tcp::read(&self.socket, &mut self.inbox[have..], deadline);
             self.inbox.truncate(have + read.as_ref().map_or(0, |read| *read));
             match read {
                 Ok(0) => return Err(ReadError::Closed),
@@ -117,39 +107,4 @@ impl Link {
         }
         Ok(())
     }
-}
-
-fn read(socket: &Socket, room: &mut [u8], deadline: Deadline) -> io::Result<usize> {
-    loop {
-        socket.set_read_timeout(Some(time_left(deadline)?))?;
-        match Read::read(&mut &*socket, room) {
-            // The kernel's clock is coarser than ours, so that the deadline may not have passed yet.
-            Err(error) if is_passing(&error) => {}
-            read => return read,
-        }
-    }
-}
-
-/// Sends all the bytes by the deadline.
-pub(super) fn write_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> io::Result<()> {
-    while !bytes.is_empty() {
-        socket.set_write_timeout(Some(time_left(deadline)?))?;
-        match Write::write(&mut &*socket, bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-/// The time left, which is not zero: zero would mean "for ever" to the system.
-fn time_left(deadline: Deadline) -> io::Result<Duration> {
-    let left = deadline.left();
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }

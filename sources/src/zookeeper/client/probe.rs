@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use super::link::{Link, write_all};
+use super::link::Link;
 use crate::net::address::Address;
 use crate::net::deadline::Deadline;
+use crate::net::tcp::write_all;
 use crate::net::way_out::WayOut;
 
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -13,9 +13,9 @@ use crossbeam_channel as channel;
 use parking_lot::{Condvar, Mutex};
 use socket2::Socket;
 
-use super::link::write_all;
 use super::machine::{Asked, Machine};
 use crate::net::deadline::{Deadline, now};
+use crate::net::tcp::write_all;
 use crate::net::way_out::WayOut;
 use crate::zookeeper::servers::Servers;
 use crate::zookeeper::wire::{Jute, OpCode, PACKET_BYTES_MAX, RequestHeader, frame};

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::link::{Link, ReadError, write_all};
+use super::link::{Link, ReadError};
 use super::machine::{Broken, Heard};
 use super::probe;
 use super::shared::{Phase, Shared, State};
 use crate::net::address::Address;
 use crate::net::backoff::{Backoff, BackoffRange};
 use crate::net::deadline::{Deadline, now};
+use crate::net::tcp::write_all;
 use crate::zookeeper::wire::{
     AuthRequest, ConnectResponse, Jute, OpCode, RequestHeader, XID_AUTH, XID_PING, XID_SET_WATCHES,
     decode_whole, frame,
