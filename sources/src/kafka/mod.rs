@@ -7,7 +7,6 @@
 mod client;
 mod cluster;
 mod error;
-#[allow(dead_code, unused_imports, reason = "the receiver stream, which comes next, calls it")]
 mod group;
 mod nearest;
 mod offset_range;

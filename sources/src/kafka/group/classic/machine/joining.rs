@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use batchmill::Mono;
 
 use super::event::{Action, Joined, Trouble};
-use super::verdict::Verdict;
 use super::{Asking, Machine, Phase};
 use crate::kafka::group::GroupError;
 use crate::kafka::group::assignor::{self, Assignor, Held};

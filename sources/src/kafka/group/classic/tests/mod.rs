@@ -15,7 +15,6 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{ClassicGroup, GroupSettings};
 use crate::fake::kafka::{ApiKey, ErrorCode, FakeKafka, GroupState, Profile};
-use crate::kafka::client::backoff::BackoffRange;
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::native::NativeTransport;
 use crate::kafka::client::transport::Committed;
