@@ -148,7 +148,7 @@ fn stop_and_join(running: Running, within: Duration) -> Result<StopReport, Error
 
 fn finish(mut running: Running, ended: Ended, deadline: RealDeadline) -> Result<StopReport, Error> {
     let mut report = ended.report;
-    report.abandoned_threads = running.join(deadline);
+    report.abandoned_threads.extend(running.join(deadline));
     if !report.is_clean() {
         log::warn!("{report}");
     }

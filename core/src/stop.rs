@@ -56,7 +56,8 @@ impl StopHandle {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StopReport {
-    /// Threads whose user code had not come back by the deadline. They go on by themselves.
+    /// Threads whose user code had not come back by the deadline, and those that an input has
+    /// [given up](crate::InputHandle::abandon_thread). They go on by themselves.
     pub abandoned_threads: Vec<String>,
     /// Batches that were cut and did not run to their end.
     pub abandoned_batches: usize,
@@ -89,6 +90,20 @@ impl std::fmt::Display for StopReport {
             left.push(format!("threads {}", self.abandoned_threads.join(", ")));
         }
         write!(f, "stopped; left undone: {}", left.join("; "))
+    }
+}
+
+/// The names of threads that inputs have given up. A clone is the same list.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GivenUp(Arc<Mutex<Vec<String>>>);
+
+impl GivenUp {
+    pub(crate) fn add(&self, thread: String) {
+        self.0.lock().push(thread);
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
     }
 }
 

@@ -265,3 +265,45 @@ fn a_queue_gives_one_dataset_a_batch_or_all_and_its_default_when_it_is_empty() {
     assert_eq!(constant.take_all(), [7, 7, 7]);
     assert!(one.is_empty() && all.is_empty());
 }
+
+/// Has a thread that does not come back at the stop.
+struct WithThread(Option<InputHandle>);
+
+impl InputDStream<u64> for WithThread {
+    type Plan = ();
+
+    fn name(&self) -> String {
+        "with thread".to_owned()
+    }
+
+    fn start(&mut self, handle: &InputHandle) -> Result<(), SourceError> {
+        self.0 = Some(handle.clone());
+        Ok(())
+    }
+
+    fn plan(&mut self, _: BatchTime, _: &PlanLimits) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn batch(&mut self, (): &(), ctx: &BatchContext) -> Result<Batch<u64>, SourceError> {
+        Ok(ctx.empty())
+    }
+
+    fn stop(&mut self) {
+        self.0.take().unwrap().abandon_thread("foreign-call");
+    }
+}
+
+#[test]
+fn a_thread_that_an_input_gives_up_is_named_in_the_report() {
+    let ssc = StreamingContext::new(SECOND).unwrap();
+    ssc.input_stream(WithThread(None)).count().collect();
+    let report = ssc.start().unwrap().stop_gracefully(DEADLINE).unwrap();
+    assert_eq!(report.abandoned_threads, ["foreign-call"]);
+
+    let ssc = StreamingContext::new(SECOND).unwrap();
+    ssc.input_stream(WithThread(None)).count().collect();
+    let mut test = ssc.start_stepped().unwrap();
+    test.step_batch().unwrap();
+    assert_eq!(test.stop_gracefully().unwrap().abandoned_threads, ["foreign-call"]);
+}

@@ -32,7 +32,8 @@ impl Generator {
         for i in 0..self.inputs.len() {
             let (input, source) = &mut self.inputs[i];
             let name = Arc::clone(&self.surroundings.names[*input]);
-            let handle = InputHandle::new(Arc::clone(&name), self.limits, Arc::clone(&self.surroundings.bus));
+            let Surroundings { bus, given_up, .. } = &self.surroundings;
+            let handle = InputHandle::new(Arc::clone(&name), self.limits, Arc::clone(bus), given_up.clone());
             if let Err(cause) = guarded(|| source.start(&handle)) {
                 self.stop_first(i);
                 return Err(source_error(&name, cause));

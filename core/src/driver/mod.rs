@@ -24,6 +24,7 @@ use crate::executor::Executor;
 use crate::graph::{GraphBuilder, InputSource, Reruns};
 use crate::input::PlanLimits;
 use crate::listener::ListenerBus;
+use crate::stop::GivenUp;
 
 /// A context cut into the parts that its threads own.
 struct Parts {
@@ -31,6 +32,7 @@ struct Parts {
     cutter: Cutter,
     generator: Generator,
     jobs: JobRunner,
+    given_up: GivenUp,
 }
 
 /// What several parts look at.
@@ -40,6 +42,8 @@ struct Surroundings {
     bus: Arc<ListenerBus>,
     /// The names of the inputs.
     names: Arc<[Arc<str>]>,
+    /// The threads that inputs have given up.
+    given_up: GivenUp,
 }
 
 impl Parts {
@@ -63,6 +67,7 @@ impl Parts {
             clock: Arc::clone(&config.clock),
             bus: Arc::clone(bus),
             names: inputs.iter().map(InputSource::name).collect(),
+            given_up: GivenUp::default(),
         };
         let engine = Engine::new(engine_config(config, &inputs, graph.output_count()));
         let limits =
@@ -76,7 +81,8 @@ impl Parts {
                 InputSource::Blocking(blocking) => generator.add(input, blocking),
             }
         }
-        Ok(Self { engine, cutter, generator, jobs: JobRunner::new(graph, surroundings) })
+        let given_up = surroundings.given_up.clone();
+        Ok(Self { engine, cutter, generator, jobs: JobRunner::new(graph, surroundings), given_up })
     }
 }
 

@@ -218,6 +218,7 @@ impl SteppedContext {
             }
             Action::Finish { abandoned_batches } => {
                 self.report.abandoned_batches = abandoned_batches;
+                self.report.abandoned_threads = self.parts.given_up.take();
                 self.bus.close();
                 let ended = Ended { error: self.fatal.clone(), report: self.report.clone() };
                 self.control.set_ended(ended);

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::batch::{Batch, BatchContext};
 use crate::error::SourceError;
 use crate::listener::{ListenerBus, ListenerEvent, SourceEvent};
+use crate::stop::GivenUp;
 use crate::{BatchTime, Data};
 
 /// How a batch ended, as inputs and listeners are told.
@@ -134,11 +135,12 @@ pub struct InputHandle {
     name: Arc<str>,
     limits: PlanLimits,
     bus: Arc<ListenerBus>,
+    given_up: GivenUp,
 }
 
 impl InputHandle {
-    pub(crate) fn new(name: Arc<str>, limits: PlanLimits, bus: Arc<ListenerBus>) -> Self {
-        Self { name, limits, bus }
+    pub(crate) fn new(name: Arc<str>, limits: PlanLimits, bus: Arc<ListenerBus>, given_up: GivenUp) -> Self {
+        Self { name, limits, bus, given_up }
     }
 
     /// The limits every plan is given.
@@ -151,6 +153,15 @@ impl InputHandle {
         let detail = detail.into();
         log::debug!("{}: {kind}: {detail}", self.name);
         self.bus.post(|| ListenerEvent::Source(SourceEvent { source: Arc::clone(&self.name), kind, detail }));
+    }
+
+    /// Says that a thread of the source's own has not ended and goes on by itself: a call of foreign code that cannot be
+    /// interrupted. [`StopReport::abandoned_threads`](crate::StopReport::abandoned_threads) names it, if this is called
+    /// before [`stop`](InputDStream::stop) returns.
+    pub fn abandon_thread(&self, name: impl Into<String>) {
+        let name = name.into();
+        log::error!("{}: thread {name} has not come back and is abandoned", self.name);
+        self.given_up.add(name);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::driver::cutter::Cutter;
 use crate::engine::{Action, Engine, Event, InputId, TakenRange};
 use crate::error::{Error, Panicked};
 use crate::listener::{ListenerBus, ListenerEvent};
-use crate::stop::{Control, Ended, StopReport};
+use crate::stop::{Control, Ended, GivenUp, StopReport};
 use crate::thread::{ContextId, NamedThread};
 
 pub(super) struct EngineThread {
@@ -39,6 +39,7 @@ pub(super) struct EngineThread {
     pub(super) fatal: Option<Error>,
     /// The stop report, as far as it is known.
     pub(super) left_undone: StopReport,
+    pub(super) given_up: GivenUp,
     /// How long the stop that was asked for may take.
     pub(super) stop_within: Option<Duration>,
 }
@@ -268,6 +269,7 @@ impl EngineThread {
         self.asks = None;
         self.bus.close();
         self.left_undone.abandoned_batches = abandoned_batches;
+        self.left_undone.abandoned_threads = self.given_up.take();
         let report = std::mem::take(&mut self.left_undone);
         self.control.set_ended(Ended { error: self.fatal.take(), report });
     }

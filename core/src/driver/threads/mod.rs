@@ -104,7 +104,7 @@ impl Running {
         let report = Report::new(messages, Arc::clone(&self.control));
         let (jobs, job_mailbox) = channel::bounded::<Job>(config.max_pending_batches + 4);
         let (asks, ask_mailbox) = channel::bounded::<Ask>(2 * config.max_pending_batches + 8);
-        let Parts { engine, cutter, generator, jobs: runner } = parts;
+        let Parts { engine, cutter, generator, jobs: runner, given_up } = parts;
 
         let bus = Arc::clone(&self.bus);
         let events = bus.open_queue();
@@ -131,6 +131,7 @@ impl Running {
             last_error: None,
             fatal: None,
             left_undone: StopReport::default(),
+            given_up,
             stop_within: None,
         };
         self.spawn(config, "timer", move || engine.run())
