@@ -2,6 +2,8 @@
 //!
 //! A program that tests its own job names this feature under its dev-dependencies only.
 
+#[cfg(any(feature = "kafka", feature = "zookeeper"))]
+mod faults;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod line_server;

@@ -3,10 +3,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::ErrorCode;
 use super::codec::{self, Batch, Form, Record};
 use super::sequence::{Numbered, Verdict};
 use super::topic::Partition;
+use super::{ErrorCode, Profile};
 use crate::kafka::wire::records::{BatchFlags, BatchSpan, Codec, RecordError};
 
 /// What a client has sent for a partition.
@@ -16,8 +16,8 @@ pub(super) struct Incoming<'a> {
     /// The formats that its version of Produce may send.
     pub(super) magics: RangeInclusive<u8>,
     pub(super) has_zstd: bool,
-    /// What a producer is told that is unknown and does not begin at 0; nothing if its records are taken.
-    pub(super) unknown_producer: Option<ErrorCode>,
+    /// The broker's release, by which it knows idempotent producers.
+    pub(super) profile: Profile,
     pub(super) max_bytes: usize,
 }
 
@@ -52,9 +52,8 @@ pub(super) fn append(
     let numbered = spans.first().and_then(numbered);
     match numbered.map(|batch| partition.producers.judge(&batch)) {
         None | Some(Verdict::Append) => {}
-        Some(Verdict::Unknown) => incoming.unknown_producer.map_or(Ok(()), Err)?,
+        Some(Verdict::Unknown) => incoming.profile.unknown_producer().map_or(Ok(()), Err)?,
         Some(Verdict::Again(base_offset)) => return Ok(Appended { base_offset, log_append_time_ms }),
-        Some(Verdict::Duplicate) => return Err(ErrorCode::DUPLICATE_SEQUENCE_NUMBER),
         Some(Verdict::OutOfOrder) => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER),
         Some(Verdict::OldEpoch) => return Err(ErrorCode::INVALID_PRODUCER_EPOCH),
     }
@@ -70,7 +69,7 @@ pub(super) fn append(
         put(partition, batch, storage);
     }
     if let Some(batch) = numbered {
-        partition.producers.remember(&batch, base_offset);
+        partition.producers.remember(&batch, base_offset, incoming.profile.remembered_batches());
     }
     Ok(Appended { base_offset, log_append_time_ms })
 }

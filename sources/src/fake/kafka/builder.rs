@@ -123,6 +123,15 @@ impl FakeKafkaBuilder {
         self
     }
 
+    /// Registers brokers and topics in a ZooKeeper, below this path or the root (`""`), as releases before 4.0 do it. Who reads
+    /// a topic there that was deleted, grown or made anew is told, and so is who watches the brokers.
+    #[cfg(feature = "zookeeper")]
+    pub fn zookeeper(mut self, zookeeper: &crate::fake::zookeeper::FakeZooKeeper, below: &str) -> Self {
+        let below = below.trim_end_matches('/').to_owned();
+        self.state.registry = Some(super::registry::Registry::new(zookeeper.nodes(), below));
+        self
+    }
+
     /// Panics when the cluster is dropped and a scripted fault has not fired as often as it should.
     pub fn check_faults_at_drop(mut self) -> Self {
         self.checks_faults = true;
@@ -154,6 +163,7 @@ impl FakeKafkaBuilder {
             for (name, partitions) in topics {
                 state.create_topic(&name, partitions);
             }
+            state.publish();
         }
         let (servers, listeners): (Vec<_>, Vec<_>) = bound.into_iter().unzip();
         let timer = {

@@ -47,6 +47,7 @@ impl Shared {
         let mut state = self.state.lock();
         let result = change(&mut state);
         state.changes += 1;
+        state.publish();
         drop(state);
         self.changed.notify_all();
         result
@@ -148,6 +149,9 @@ pub(super) struct State {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     #[cfg(feature = "sasl")]
     pub(super) sasl: Option<Arc<super::FakeSasl>>,
+    /// Where brokers and topics are registered.
+    #[cfg(feature = "zookeeper")]
+    pub(super) registry: Option<super::registry::Registry>,
     pub(super) auto_create: bool,
     pub(super) default_partitions: i32,
     /// The longest batch that a producer may send (`message.max.bytes`).
@@ -175,6 +179,8 @@ impl State {
             tls: None,
             #[cfg(feature = "sasl")]
             sasl: None,
+            #[cfg(feature = "zookeeper")]
+            registry: None,
             auto_create: true,
             default_partitions: 1,
             max_message_bytes: 1_048_588,
@@ -185,6 +191,15 @@ impl State {
             changes: 0,
             next_producer_id: 1000,
             next_topic_id: 1,
+        }
+    }
+
+    /// Registers what has changed of brokers and topics, if they are registered at all.
+    pub(super) fn publish(&mut self) {
+        #[cfg(feature = "zookeeper")]
+        if let Some(mut registry) = self.registry.take() {
+            registry.publish(self);
+            self.registry = Some(registry);
         }
     }
 

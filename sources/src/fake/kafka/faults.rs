@@ -1,5 +1,5 @@
-//! [`Faults`]: what a cluster shall do to the next requests of a kind. They are scripted by a test's thread (see
-//! [`FaultBuilder`](super::FaultBuilder)) and taken by connection threads, one at most for a request beside its delays.
+//! What a cluster may do to requests of a kind, as a test's thread has scripted it (see
+//! [`FaultBuilder`](super::FaultBuilder)), and to their answers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::requests::Outcome;
 use super::seen::Seen;
 use super::slices::Reply;
 use super::{ApiKey, ErrorCode};
+use crate::fake::faults;
 
 /// What a fault does to a request or to its response.
 #[derive(Clone)]
@@ -56,14 +57,24 @@ pub(super) struct Aim {
     pub(super) partition: Option<i32>,
 }
 
-impl Aim {
+impl faults::Aim for Aim {
+    type Seen = Seen;
+
     fn hits(&self, seen: &Seen) -> bool {
         self.api == seen.api
             && self.broker.is_none_or(|broker| broker == seen.broker)
             && (self.names_nothing()
                 || seen.names.iter().any(|named| self.covers(&named.topic, named.partition)))
     }
+}
 
+impl faults::Action for Action {
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(duration) = self { Some(*duration) } else { None }
+    }
+}
+
+impl Aim {
     fn names_nothing(&self) -> bool {
         self.topic.is_none() && self.partition.is_none()
     }
@@ -75,64 +86,48 @@ impl Aim {
     }
 }
 
-/// A fault that is scripted.
-#[derive(Clone, Debug)]
-struct Scripted {
-    id: u64,
-    aim: Aim,
-    action: Action,
-    skip: u64,
-    left: u64,
-    fired: u64,
-}
-
-/// All faults of a cluster, in the order in which they were scripted.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    scripted: Vec<Scripted>,
-    next_id: u64,
-}
+/// All faults of a cluster.
+pub(super) type Faults = faults::Faults<Aim, Action>;
 
 /// What befalls one request.
-#[derive(Debug, Default)]
-pub(super) struct Befallen {
-    pub(super) delay: Duration,
-    pub(super) action: Option<Action>,
-    aim: Option<Aim>,
-}
+pub(super) type Befallen = faults::Befallen<Aim, Action>;
 
 impl Befallen {
+    /// What befalls it beside a delay.
+    pub(super) fn action(&self) -> Option<&Action> {
+        self.fault.as_ref().map(|(_, action)| action)
+    }
+
     /// The error that a topic or partition of the response shall have.
     pub(super) fn error(&self, topic: &str, partition: Option<i32>) -> Option<ErrorCode> {
-        match (&self.action, &self.aim) {
-            (Some(Action::Fail(code)), Some(aim)) if aim.covers(topic, partition) => Some(*code),
+        match &self.fault {
+            Some((aim, Action::Fail(code))) if aim.covers(topic, partition) => Some(*code),
             _ => None,
         }
     }
 
     /// The error that the response as a whole shall have: of a fault that names neither topic nor partition.
     pub(super) fn of_the_whole(&self) -> Option<ErrorCode> {
-        match (&self.action, &self.aim) {
-            (Some(Action::Fail(code)), Some(aim)) if aim.names_nothing() => Some(*code),
+        match &self.fault {
+            Some((aim, Action::Fail(code))) if aim.names_nothing() => Some(*code),
             _ => None,
         }
     }
 
     /// The fault was aimed at a single partition of those that the request names.
     pub(super) fn is_for_a_partition(&self) -> bool {
-        self.aim.as_ref().is_some_and(|aim| aim.partition.is_some())
+        self.fault.as_ref().is_some_and(|(aim, _)| aim.partition.is_some())
     }
 
     /// Whether the records of this partition shall have a wrong checksum.
     pub(super) fn corrupts(&self, topic: &str, partition: i32) -> bool {
-        let aimed = self.aim.as_ref().is_some_and(|aim| aim.covers(topic, Some(partition)));
-        aimed && matches!(self.action, Some(Action::CorruptCrc))
+        matches!(&self.fault, Some((aim, Action::CorruptCrc)) if aim.covers(topic, Some(partition)))
     }
 
     /// What a fault makes of a request that was answered.
     pub(super) fn change(&self, seen: &Seen, outcome: Outcome) -> Outcome {
         let Outcome::Reply(reply) = outcome else { return outcome };
-        match &self.action {
+        match self.action() {
             Some(Action::ReplyLost) => Outcome::Close,
             Some(Action::CutAfter(bytes)) => Outcome::Cut(reply, *bytes),
             Some(Action::Trickle(pause)) => Outcome::Trickle(reply, *pause),
@@ -146,66 +141,5 @@ impl Befallen {
             Some(Action::ReplyWith(rewrite)) => Outcome::Reply(Reply::of(rewrite(seen, reply.into_bytes()))),
             _ => Outcome::Reply(reply),
         }
-    }
-}
-
-impl Faults {
-    /// Takes what is due for a request: all delays, and the first of the others.
-    pub(super) fn take(&mut self, seen: &Seen) -> Befallen {
-        let mut befallen = Befallen::default();
-        for fault in self.scripted.iter_mut().filter(|fault| fault.left > 0 && fault.aim.hits(seen)) {
-            let delay = if let Action::Delay(delay) = fault.action { Some(delay) } else { None };
-            if delay.is_none() && befallen.action.is_some() {
-                continue;
-            }
-            if fault.skip > 0 {
-                fault.skip -= 1;
-                continue;
-            }
-            fault.left -= 1;
-            fault.fired += 1;
-            match delay {
-                Some(delay) => befallen.delay += delay,
-                None => {
-                    befallen.action = Some(fault.action.clone());
-                    befallen.aim = Some(fault.aim.clone());
-                }
-            }
-        }
-        befallen
-    }
-
-    /// Those that have not fired as often as they should.
-    pub(super) fn unfired(&self) -> Vec<String> {
-        let unfired =
-            |fault: &&Scripted| if fault.left > u64::MAX / 2 { fault.fired == 0 } else { fault.left > 0 };
-        let line = |fault: &Scripted| {
-            let Scripted { aim, action, fired, left, .. } = fault;
-            let times =
-                if *left > u64::MAX / 2 { "always".to_owned() } else { format!("{} times", fired + left) };
-            format!("{aim:?}: {action:?}, {times}, fired {fired}")
-        };
-        self.scripted.iter().filter(unfired).map(line).collect()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.scripted.clear();
-    }
-
-    /// Adds a fault that lets `skip` requests pass and then befalls so many: its id.
-    pub(super) fn add(&mut self, aim: Aim, action: Action, skip: u64, times: u64) -> u64 {
-        self.next_id += 1;
-        let id = self.next_id;
-        self.scripted.push(Scripted { id, aim, action, skip, left: times, fired: 0 });
-        id
-    }
-
-    /// How often a fault has fired.
-    pub(super) fn fired(&self, id: u64) -> u64 {
-        self.scripted.iter().find(|fault| fault.id == id).map_or(0, |fault| fault.fired)
-    }
-
-    pub(super) fn remove(&mut self, id: u64) {
-        self.scripted.retain(|fault| fault.id != id);
     }
 }

@@ -44,6 +44,8 @@ mod faults;
 mod groups;
 mod log;
 mod profile;
+#[cfg(feature = "zookeeper")]
+mod registry;
 mod requests;
 #[cfg(feature = "sasl")]
 mod sasl;

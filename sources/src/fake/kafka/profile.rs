@@ -143,6 +143,11 @@ impl Profile {
         }
     }
 
+    /// How many batches of an idempotent producer a broker remembers, to know one that comes again (KAFKA-5494).
+    pub(super) fn remembered_batches(self) -> usize {
+        if self < Self::V1_1 { 1 } else { 5 }
+    }
+
     /// The longest session of a group's member (`group.max.session.timeout.ms`), in milliseconds.
     pub(super) fn session_ms_max(self) -> i32 {
         match self {

@@ -3,9 +3,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many batches a broker remembers of a producer, to know one that comes again.
-const REMEMBERED: usize = 5;
-
 /// What is known of each producer, by its id.
 #[derive(Debug, Default)]
 pub(super) struct Producers {
@@ -36,8 +33,7 @@ pub(super) enum Verdict {
     Unknown,
     /// It was appended before, at this offset.
     Again(i64),
-    /// It is one of long ago.
-    Duplicate,
+    /// There is a gap before it, or it is of long ago: no release of a broker tells these apart.
     OutOfOrder,
     OldEpoch,
 }
@@ -69,24 +65,20 @@ impl Producers {
         }
         let Some((_, last, _)) = producer.batches.back() else { return Verdict::Append };
         let next = last.checked_add(1).unwrap_or(0);
-        match batch.base_sequence {
-            base if base == next => Verdict::Append,
-            base if base < next && batch.last_sequence() <= *last => Verdict::Duplicate,
-            _ => Verdict::OutOfOrder,
-        }
+        if batch.base_sequence == next { Verdict::Append } else { Verdict::OutOfOrder }
     }
 
-    /// Remembers a batch that was appended at this offset.
-    pub(super) fn remember(&mut self, batch: &Numbered, offset: i64) {
+    /// Remembers a batch that was appended at this offset, among at most so many of its producer.
+    pub(super) fn remember(&mut self, batch: &Numbered, offset: i64, most: usize) {
         let new = || Producer { epoch: batch.producer_epoch, batches: VecDeque::new() };
         let producer = self.known.entry(batch.producer_id).or_insert_with(new);
         if producer.epoch != batch.producer_epoch {
             *producer = new();
         }
-        if producer.batches.len() == REMEMBERED {
+        producer.batches.push_back((batch.base_sequence, batch.last_sequence(), offset));
+        if producer.batches.len() > most {
             producer.batches.pop_front();
         }
-        producer.batches.push_back((batch.base_sequence, batch.last_sequence(), offset));
     }
 
     /// Forgets all producers, as a broker does after a time.
@@ -108,11 +100,12 @@ mod tests {
         let mut producers = Producers::default();
         for (n, base) in [0, 10, 20].into_iter().enumerate() {
             assert_eq!(producers.judge(&batch(base, 10)), Verdict::Append);
-            producers.remember(&batch(base, 10), 100 + n as i64);
+            producers.remember(&batch(base, 10), 100 + n as i64, 2);
         }
         assert_eq!(producers.judge(&batch(10, 10)), Verdict::Again(101));
+        assert_eq!(producers.judge(&batch(0, 10)), Verdict::OutOfOrder, "only two are remembered");
         assert_eq!(producers.judge(&batch(40, 10)), Verdict::OutOfOrder);
-        assert_eq!(producers.judge(&batch(12, 3)), Verdict::Duplicate);
+        assert_eq!(producers.judge(&batch(12, 3)), Verdict::OutOfOrder);
         producers.forget();
         assert_eq!(producers.judge(&batch(30, 10)), Verdict::Unknown);
     }
@@ -121,7 +114,7 @@ mod tests {
     fn an_older_epoch_is_fenced_and_a_newer_begins_at_zero() {
         let mut producers = Producers::default();
         let at = |producer_epoch, base_sequence| Numbered { producer_epoch, ..batch(base_sequence, 1) };
-        producers.remember(&at(1, 0), 0);
+        producers.remember(&at(1, 0), 0, 5);
         assert_eq!(producers.judge(&at(0, 1)), Verdict::OldEpoch);
         assert_eq!(producers.judge(&at(2, 1)), Verdict::OutOfOrder);
         assert_eq!(producers.judge(&at(2, 0)), Verdict::Append);
@@ -130,7 +123,7 @@ mod tests {
     #[test]
     fn sequence_numbers_begin_again_after_the_largest() {
         let mut producers = Producers::default();
-        producers.remember(&batch(i32::MAX - 1, 4), 0);
+        producers.remember(&batch(i32::MAX - 1, 4), 0, 5);
         assert_eq!(producers.judge(&batch(2, 1)), Verdict::Append);
     }
 }

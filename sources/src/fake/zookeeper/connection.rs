@@ -10,9 +10,10 @@ use super::faults::Action;
 use super::requests::{self, Request};
 use super::seen::Seen;
 use super::state::{Shared, State};
+use crate::fake::faults::Befallen;
 use crate::zookeeper::wire::{
-    ConnectRequest, ErrorCode, Jute, LENGTH_BYTES, OpCode, PACKET_BYTES_MAX, ReplyHeader, XID_AUTH, XID_PING,
-    XID_SET_WATCHES, decode_whole, frame, read_length,
+    ConnectRequest, ErrorCode, Jute, LENGTH_BYTES, OpCode, REQUEST_BYTES_MAX, ReplyHeader, XID_AUTH,
+    XID_PING, XID_SET_WATCHES, decode_whole, frame, read_length,
 };
 
 /// A connection to one server.
@@ -136,10 +137,11 @@ impl Connection {
         seen: Seen,
         serve: impl FnOnce(&mut State, batchmill::Mono, Option<ErrorCode>) -> Option<Vec<u8>>,
     ) -> io::Result<bool> {
-        let (delay, befalls) = self.shared.change(|state, _| {
+        let Befallen { delay, fault } = self.shared.change(|state, _| {
             state.note(seen.clone());
             state.faults.take(&seen)
         });
+        let befalls = fault.map(|(_, action)| action);
         if !delay.is_zero() {
             let is_over = |state: &mut State| (!state.runs(self.server, self.start)).then_some(());
             if self.shared.wait(delay, is_over).is_some() {
@@ -147,6 +149,9 @@ impl Connection {
             }
         }
         Ok(self.shared.change(|state, now| {
+            if !state.has_quorum {
+                return false;
+            }
             let (fail, raw) = match &befalls {
                 Some(Action::Disconnect) => return false,
                 Some(Action::Silence) => return true,
@@ -190,7 +195,7 @@ fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     }
-    let length = read_length(word, PACKET_BYTES_MAX)
+    let length = read_length(word, REQUEST_BYTES_MAX)
         .map_err(|length| io::Error::other(format!("a packet of {length} bytes")))?;
     let mut packet = Vec::new();
     // What is told is not trusted: memory grows with what comes.

@@ -1,5 +1,4 @@
-//! Faults: what shall befall the next requests of a kind. Scripted on the test's thread, taken by connection threads: all
-//! delays, and the first of the others.
+//! [`FaultBuilder`] and [`Fault`]: how a test scripts, on its own thread, what shall befall requests of a kind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +6,7 @@ use std::time::Duration;
 
 use super::seen::Seen;
 use super::state::Shared;
+use crate::fake::faults;
 use crate::zookeeper::{ErrorCode, Operation};
 
 /// Makes another reply of a reply.
@@ -42,13 +42,21 @@ impl fmt::Debug for Action {
 
 /// Which requests a fault is for.
 #[derive(Clone, Debug)]
-struct Aim {
+pub(super) struct Aim {
     op: Operation,
     server: Option<usize>,
     path: Option<String>,
 }
 
-impl Aim {
+impl faults::Action for Action {
+    fn delay(&self) -> Option<Duration> {
+        if let Self::Delay(duration) = self { Some(*duration) } else { None }
+    }
+}
+
+impl faults::Aim for Aim {
+    type Seen = Seen;
+
     fn hits(&self, seen: &Seen) -> bool {
         self.op == seen.op
             && self.server.is_none_or(|server| server == seen.server)
@@ -56,64 +64,8 @@ impl Aim {
     }
 }
 
-#[derive(Debug)]
-struct Scripted {
-    id: u64,
-    aim: Aim,
-    action: Action,
-    skip: u64,
-    left: u64,
-    fired: u64,
-}
-
-/// All faults, in the order in which they were scripted.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    scripted: Vec<Scripted>,
-    last_id: u64,
-}
-
-impl Faults {
-    /// What is due for a request: for how long to put it off, and what else befalls it.
-    pub(super) fn take(&mut self, seen: &Seen) -> (Duration, Option<Action>) {
-        let (mut delay, mut befalls) = (Duration::ZERO, None);
-        for fault in self.scripted.iter_mut().filter(|fault| fault.left > 0 && fault.aim.hits(seen)) {
-            let is_delay = matches!(fault.action, Action::Delay(_));
-            if !is_delay && befalls.is_some() {
-                continue;
-            }
-            if fault.skip > 0 {
-                fault.skip -= 1;
-                continue;
-            }
-            fault.left -= 1;
-            fault.fired += 1;
-            match fault.action {
-                Action::Delay(longer) => delay += longer,
-                _ => befalls = Some(fault.action.clone()),
-            }
-        }
-        (delay, befalls)
-    }
-
-    /// Those that have not fired as often as they should; those for always, at least once.
-    pub(super) fn unfired(&self) -> Vec<String> {
-        let is_always = |fault: &Scripted| fault.left > u64::MAX / 2;
-        self.scripted
-            .iter()
-            .filter(|fault| if is_always(fault) { fault.fired == 0 } else { fault.left > 0 })
-            .map(|fault| format!("{:?}: {:?}, fired {}", fault.aim, fault.action, fault.fired))
-            .collect()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.scripted.clear();
-    }
-
-    fn fired(&self, id: u64) -> u64 {
-        self.scripted.iter().find(|fault| fault.id == id).map_or(0, |fault| fault.fired)
-    }
-}
+/// All faults of the servers.
+pub(super) type Faults = faults::Faults<Aim, Action>;
 
 /// Scripts a fault: which requests, how often, and at last what happens to them.
 #[derive(Debug)]
@@ -201,12 +153,7 @@ impl<'a> FaultBuilder<'a> {
     }
 
     fn script(self, action: Action) -> Fault {
-        let mut state = self.shared.state.lock();
-        state.faults.last_id += 1;
-        let id = state.faults.last_id;
-        let (aim, skip, left) = (self.aim, self.skip, self.times);
-        state.faults.scripted.push(Scripted { id, aim, action, skip, left, fired: 0 });
-        drop(state);
+        let id = self.shared.state.lock().faults.add(self.aim, action, self.skip, self.times);
         Fault { shared: Arc::clone(self.shared), id }
     }
 }
@@ -232,6 +179,6 @@ impl Fault {
 
     /// Takes it back, however often it has fired.
     pub fn remove(self) {
-        self.shared.state.lock().faults.scripted.retain(|fault| fault.id != self.id);
+        self.shared.state.lock().faults.remove(self.id);
     }
 }

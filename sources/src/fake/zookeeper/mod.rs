@@ -15,8 +15,8 @@
 //!
 //! # What it is not
 //!
-//! Nothing is replicated: the servers share one tree, so that a change is at once at all of them, and there is no quorum to
-//! lose. Sessions end exactly at their time, not rounded up to a tick. `requests.rs` says what is not served.
+//! Nothing is replicated: the servers share one tree, so that a change is at once at all of them, and they have a quorum
+//! until it is taken from them, whichever of them run. Sessions end exactly at their time, not rounded up to a tick. `requests.rs` says what is not served.
 
 mod builder;
 mod connection;
@@ -80,6 +80,41 @@ pub struct FakeZooKeeper {
     checks_faults: bool,
 }
 
+/// The nodes of a fake, whether it still runs or not.
+pub(in crate::fake) struct Nodes(Arc<Shared>);
+
+impl Nodes {
+    /// Sets the data of a node; one that does not exist is created, with those above it.
+    pub(in crate::fake) fn put(&self, path: &str, data: &[u8]) {
+        assert!(check_path(path).is_ok(), "{path:?} is no path of a node");
+        let now_ms = self.0.clock.wall().as_ms();
+        self.0.change(|state, _| {
+            let told = state.tree.put(path, data, now_ms);
+            state.tell(told);
+        });
+    }
+
+    /// Sets the data of a node, unless it has it already.
+    #[cfg(feature = "kafka")]
+    pub(in crate::fake) fn put_changed(&self, path: &str, data: &[u8]) {
+        let has = self.0.state.lock().tree.node(path).is_ok_and(|node| node.data == data);
+        if !has {
+            self.put(path, data);
+        }
+    }
+
+    /// Deletes a node with all below it: whether it existed.
+    pub(in crate::fake) fn delete(&self, path: &str) -> bool {
+        self.0.change(|state, _| match state.tree.delete_all(path) {
+            Ok(told) => {
+                state.tell(told);
+                true
+            }
+            Err(_) => false,
+        })
+    }
+}
+
 impl FakeZooKeeper {
     /// Starts one server.
     ///
@@ -130,23 +165,17 @@ impl FakeZooKeeper {
     /// # Panics
     /// When no node can have this path.
     pub fn put(&self, path: &str, data: impl AsRef<[u8]>) {
-        assert!(check_path(path).is_ok(), "{path:?} is no path of a node");
-        let now_ms = self.shared.clock.wall().as_ms();
-        self.shared.change(|state, _| {
-            let told = state.tree.put(path, data.as_ref(), now_ms);
-            state.tell(told);
-        });
+        self.nodes().put(path, data.as_ref());
     }
 
     /// Deletes a node with all below it: whether it existed. Watches are told.
     pub fn delete(&self, path: &str) -> bool {
-        self.shared.change(|state, _| match state.tree.delete_all(path) {
-            Ok(told) => {
-                state.tell(told);
-                true
-            }
-            Err(_) => false,
-        })
+        self.nodes().delete(path)
+    }
+
+    /// Its nodes, for another fake.
+    pub(in crate::fake) fn nodes(&self) -> Nodes {
+        Nodes(Arc::clone(&self.shared))
     }
 
     /// The sessions, in the order in which they began.
@@ -231,6 +260,17 @@ impl FakeZooKeeper {
     /// When there is no such server.
     pub fn speak(&self, server: usize) {
         self.shared.change(|state, _| state.members[server - 1].silent = false);
+    }
+
+    /// Takes the quorum from the servers, as if most of them were dead to each other: they close all connections, and new ones
+    /// as soon as a session is asked for. No session ends meanwhile.
+    pub fn lose_quorum(&self) {
+        self.shared.change(|state, now| state.set_quorum(false, now));
+    }
+
+    /// Gives the servers a quorum again. Sessions have their whole timeout from now on.
+    pub fn regain_quorum(&self) {
+        self.shared.change(|state, now| state.set_quorum(true, now));
     }
 
     /// Begins to script a fault: what the next request of this kind meets.

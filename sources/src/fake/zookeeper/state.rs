@@ -136,6 +136,8 @@ pub(super) struct State {
     pub(super) sessions: BTreeMap<i64, SessionState>,
     pub(super) clients: BTreeMap<u64, Client>,
     pub(super) members: Vec<Member>,
+    /// Without it no server serves, and no session ends.
+    pub(super) has_quorum: bool,
     pub(super) faults: Faults,
     pub(super) requests: VecDeque<Seen>,
     /// How many requests were forgotten.
@@ -154,6 +156,7 @@ impl State {
             sessions: BTreeMap::new(),
             clients: BTreeMap::new(),
             members: Vec::new(),
+            has_quorum: true,
             faults: Faults::default(),
             requests: VecDeque::new(),
             forgotten: 0,
@@ -165,14 +168,15 @@ impl State {
     }
 
     fn pass_time(&mut self, now: Mono) -> bool {
+        let is_due = |session: &SessionState| self.has_quorum && session.deadline <= now;
         let due: Vec<_> =
-            self.sessions.iter().filter(|(_, session)| session.deadline <= now).map(|(id, _)| *id).collect();
+            self.sessions.iter().filter(|(_, session)| is_due(session)).map(|(id, _)| *id).collect();
         due.iter().for_each(|id| self.end_session(*id));
         !due.is_empty()
     }
 
     fn next_deadline(&self) -> Option<Mono> {
-        self.sessions.values().map(|session| session.deadline).min()
+        self.sessions.values().map(|session| session.deadline).min().filter(|_| self.has_quorum)
     }
 
     pub(super) fn runs(&self, server: usize, start: u64) -> bool {
@@ -225,6 +229,18 @@ impl State {
                     client.outbox.push_back(event(kind, &path));
                 }
             }
+        }
+    }
+
+    /// Gives the servers their quorum, or takes it. A new leader lets every session begin its time anew.
+    pub(super) fn set_quorum(&mut self, has_quorum: bool, now: Mono) {
+        if has_quorum && !self.has_quorum {
+            self.sessions.values_mut().for_each(|session| session.deadline = now + session.timeout);
+        }
+        self.has_quorum = has_quorum;
+        if !has_quorum {
+            let numbers: Vec<_> = self.clients.keys().copied().collect();
+            numbers.into_iter().for_each(|number| self.cut(number));
         }
     }
 

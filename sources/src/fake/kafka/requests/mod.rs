@@ -172,7 +172,7 @@ fn note_and_answer(
     if !connection.pause(befallen.delay) {
         return Ok(Outcome::Close);
     }
-    let before = match &befallen.action {
+    let before = match befallen.action() {
         Some(Action::Disconnect) => Some(Outcome::Close),
         Some(Action::Silence) => Some(Outcome::Nothing),
         Some(Action::ReplyRaw(bytes)) => Some(Outcome::Raw(bytes.clone())),

@@ -64,8 +64,8 @@ fn partition(
     if request.transactional_id.is_some() {
         return Err(ErrorCode::INVALID_TXN_STATE);
     }
-    let (magic, has_zstd) = (state.profile.magic(), state.profile.has_zstd() && context.version >= 7);
-    let unknown_producer = state.profile.unknown_producer();
+    let profile = state.profile;
+    let (magic, has_zstd) = (profile.magic(), profile.has_zstd() && context.version >= 7);
     let max_bytes = state.max_message_bytes;
     let log_append_time = state.topics.get(topic).is_some_and(|topic| topic.log_append_time);
     let found = state.led(context.broker(), topic, data.index)?;
@@ -77,7 +77,7 @@ fn partition(
             _ => 2..=2,
         },
         has_zstd,
-        unknown_producer,
+        profile,
         max_bytes,
     };
     append(found, &incoming, Storage { magic, now_ms, log_append_time })

@@ -1,9 +1,9 @@
-//! The client against the fake: what happens to sessions, watches and nodes when connections, servers and time do.
+//! The client against the fake: nodes, watches, credentials and chroots; in `trouble.rs`, what becomes of sessions.
 
-use std::sync::Arc;
+mod trouble;
+
 use std::time::Duration;
 
-use batchmill::ManualClock;
 use crossbeam_channel as channel;
 
 use super::*;
@@ -146,96 +146,6 @@ fn changes_missed_without_a_connection_are_told_after_it() {
 }
 
 #[test]
-fn another_server_takes_the_session() {
-    let server = FakeZooKeeper::builder().servers(2).start().unwrap();
-    let (zookeeper, events) = connect(&server);
-    create(&zookeeper, "/e", CreateMode::Ephemeral).unwrap();
-    let first = server.sessions()[0].server.unwrap();
-    server.stop(first);
-    assert!(matches!(next(&events), Event::Disconnected { .. }));
-    let other = server.address(3 - first).into();
-    assert_eq!(next(&events), Event::Reconnected { server: other });
-    assert!(zookeeper.exists("/e").unwrap().is_some());
-}
-
-#[test]
-fn an_expired_session_is_over() {
-    let server = FakeZooKeeper::start().unwrap();
-    let (zookeeper, events) = connect(&server);
-    create(&zookeeper, "/e", CreateMode::Ephemeral).unwrap();
-    assert!(server.expire(zookeeper.id()));
-    assert!(matches!(next(&events), Event::Disconnected { .. }));
-    assert_eq!(next(&events), Event::Expired);
-    assert!(matches!(zookeeper.get("/e"), Err(ZooKeeperError::SessionExpired { .. })));
-    assert_eq!(server.get("/e"), None);
-}
-
-#[test]
-fn a_session_ends_by_the_builders_clock() {
-    let clock = Arc::new(ManualClock::at_ms(0));
-    let server = FakeZooKeeper::builder().clock(clock.clone()).start().unwrap();
-    let (zookeeper, events) = connect(&server);
-    assert_eq!(zookeeper.session_timeout(), Duration::from_secs(6));
-    server.stop(1);
-    clock.advance(Duration::from_millis(5_999));
-    assert_eq!(server.sessions().len(), 1);
-    clock.advance(Duration::from_millis(1));
-    assert!(server.wait_until(SOON, |server| server.sessions().is_empty()));
-    server.start_again(1).unwrap();
-    assert!(matches!(next(&events), Event::Disconnected { .. }));
-    assert_eq!(next(&events), Event::Expired);
-}
-
-#[test]
-fn a_request_under_way_fails_with_the_connection() {
-    let server = FakeZooKeeper::builder().check_faults_at_drop().start().unwrap();
-    let (zookeeper, _) = connect(&server);
-    server.on(Operation::CREATE).done_but_reply_lost();
-    let lost = create(&zookeeper, "/a", CreateMode::Persistent).unwrap_err();
-    assert!(matches!(lost, ZooKeeperError::ConnectionLoss { operation: Operation::CREATE, .. }));
-    assert!(lost.may_be_done() && server.get("/a").is_some());
-    server.on(Operation::DELETE).path("/a").disconnect();
-    assert!(zookeeper.delete("/a", None).unwrap_err().may_be_done());
-    assert!(server.get("/a").is_some());
-    // Those that come later wait for the next connection.
-    assert_eq!(zookeeper.get("/a").unwrap().0, b"data");
-}
-
-#[test]
-fn a_request_ends_at_its_deadline_and_the_session_goes_on() {
-    let server = FakeZooKeeper::builder().node("/a", "1").start().unwrap();
-    let (zookeeper, events) = connect(&server);
-    server.on(Operation::GET_DATA).delay(Duration::from_millis(200));
-    let late = zookeeper.within(Duration::from_millis(20)).get("/a").unwrap_err();
-    assert!(matches!(late, ZooKeeperError::Timeout { operation: Operation::GET_DATA, .. }));
-    assert_eq!(zookeeper.get("/a").unwrap().0, b"1");
-    assert!(events.is_empty());
-    server.stop(1);
-    assert!(matches!(next(&events), Event::Disconnected { .. }));
-    let unreachable = zookeeper.within(Duration::from_millis(20)).get("/a").unwrap_err();
-    assert!(matches!(unreachable, ZooKeeperError::Unreachable { .. }), "{unreachable}");
-}
-
-#[test]
-fn a_silent_server_is_left() {
-    let shortest = Duration::from_millis(300);
-    let builder = FakeZooKeeper::builder().servers(2).session_timeouts(shortest, SOON);
-    let server = builder.start().unwrap();
-    let (builder, events) = told();
-    let zookeeper = builder.session_timeout(shortest).connect(&server.connect_string()).unwrap();
-    assert!(matches!(next(&events), Event::Connected { .. }));
-    // A session that only pings stays alive.
-    let is_ping = |seen: &Seen| seen.op == Operation::PING;
-    assert!(server.wait_for_request(SOON, is_ping).is_some());
-    let first = server.sessions()[0].server.unwrap();
-    server.silence(first);
-    assert!(matches!(next(&events), Event::Disconnected { .. }));
-    let after = next(&events);
-    assert!(matches!(after, Event::Reconnected { .. } | Event::Expired), "{after:?}");
-    drop(zookeeper);
-}
-
-#[test]
 fn what_only_the_creator_may_is_refused_to_others() {
     let server = FakeZooKeeper::start().unwrap();
     let (builder, events) = told();
@@ -272,21 +182,6 @@ fn paths_are_below_the_chroot() {
     assert_eq!(next(&events), node("/", NodeChange::ChildrenChanged));
     let missing = ZooKeeper::connect(&format!("{}/none", server.connect_string())).unwrap_err();
     assert!(matches!(&missing, ZooKeeperError::NoChroot { chroot, .. } if &**chroot == "/none"), "{missing}");
-}
-
-#[test]
-fn without_a_server_each_is_named() {
-    let server = FakeZooKeeper::builder().servers(2).start().unwrap();
-    server.stop(1);
-    server.stop(2);
-    let builder = ZooKeeper::builder().connect_timeout(Duration::from_millis(100));
-    let error = builder.connect(&server.connect_string()).unwrap_err().to_string();
-    for n in 1..=2 {
-        assert!(
-            error.contains(&format!("ZooKeeper server {} cannot be connected to", server.address(n))),
-            "{error}"
-        );
-    }
 }
 
 #[test]
