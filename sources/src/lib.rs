@@ -8,7 +8,8 @@
 //! | `kafka` | [`kafka`] | topics of a Kafka cluster |
 //! | `tls` | [`kafka`] | TLS to its brokers, by rustls with the provider that you choose |
 //! | `sasl` | [`kafka`] | users and passwords for its brokers: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 |
-//! | `zookeeper` | [`zookeeper`] | a client of ZooKeeper: sessions, watches, ephemeral nodes |
+//! | `kafka-crate` | [`kafka`] | the crate `kafka` as its client, instead of the one here |
+//! | `zookeeper` | [`zookeeper`] | a client of ZooKeeper: sessions, watches, ephemeral nodes; with `kafka`, groups that are kept there |
 //! | `fake` | [`fake`] | servers on loopback, for tests |
 //!
 //! Every connector uses the public interface of `batchmill` only: what is here could be written by anybody.

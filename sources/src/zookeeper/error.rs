@@ -228,6 +228,20 @@ impl ZooKeeperError {
         )
     }
 
+    /// Whether it may be otherwise when it is tried again, within another session if this one has ended.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn is_passing(&self) -> bool {
+        !matches!(
+            self,
+            Self::ConnectString { .. }
+                | Self::Path { .. }
+                | Self::NoChroot { .. }
+                | Self::AuthFailed { .. }
+                | Self::NoAuth { .. }
+                | Self::RequestTooLarge { .. }
+        )
+    }
+
     /// Whether the session has ended, so that nothing more can be asked within it.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::SessionExpired { .. } | Self::AuthFailed { .. } | Self::Closed { .. })

@@ -49,8 +49,14 @@ pub use error::ZooKeeperError;
 pub use session::{Acl, CreateMode, Session};
 pub use wire::{AclEntry, ErrorCode, OpCode as Operation, Permissions, Stat, WireError};
 
-/// How long dropping a session waits for its servers.
+/// How long dropping a session waits for its servers, and its end for its thread.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Checks the form of a connect string.
+#[cfg(feature = "kafka")]
+pub(crate) fn check_connect_string(text: &str) -> Result<(), ZooKeeperError> {
+    Servers::parse(text).map(|_| ())
+}
 
 /// What a session tells its watcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +137,43 @@ impl ZooKeeper {
         self.close_within(self.session.timeout);
     }
 
+    /// Waits until the session has begun, at most the connect timeout.
+    pub(crate) fn wait_begun(&self) -> Result<(), ZooKeeperError> {
+        let shared = &self.session.shared;
+        let deadline = Deadline::after(shared.settings.connect_timeout);
+        shared.wait_connected(deadline)?;
+        let (chroot, servers) = (Arc::clone(&shared.servers.chroot), Arc::clone(&shared.servers.named));
+        if !chroot.is_empty() && self.within(deadline.left()).exists("/")?.is_none() {
+            return Err(ZooKeeperError::NoChroot { servers, chroot });
+        }
+        Ok(())
+    }
+
+    /// Ends all that waits, and the thread, without a word to the servers: to them the client has crashed.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn abandon(&self) {
+        self.session.shared.way_out.close();
+        if let Some(thread) = self.thread.lock().take() {
+            self.join(thread);
+        }
+    }
+
+    /// Waits for the thread's end, unless this is the thread. It may sit in a question about a host's address, which nothing
+    /// ends: then it is left alone.
+    fn join(&self, thread: JoinHandle<()>) {
+        if thread.thread().id() == std::thread::current().id() {
+            return;
+        }
+        if self.session.shared.wait_ended(Deadline::after(DROP_TIMEOUT)) || thread.is_finished() {
+            // One that panicked has said so.
+            let _ = thread.join();
+        } else {
+            log::warn!(
+                "the thread zookeeper-session has not ended within {DROP_TIMEOUT:?} and is left alone"
+            );
+        }
+    }
+
     fn close_within(&self, timeout: Duration) {
         let shared = &self.session.shared;
         let Some(thread) = self.thread.lock().take() else { return };
@@ -141,10 +184,7 @@ impl ZooKeeper {
             }
         }
         shared.way_out.close();
-        if thread.thread().id() != std::thread::current().id() {
-            // One that panicked has said so.
-            let _ = thread.join();
-        }
+        self.join(thread);
     }
 }
 
@@ -225,19 +265,18 @@ impl ZooKeeperBuilder {
     /// When the connect string has no valid form, no server takes the session, none is a ZooKeeper, the credentials are
     /// refused, or the chroot does not exist.
     pub fn connect(self, connect_string: &str) -> Result<ZooKeeper, ZooKeeperError> {
+        let zookeeper = self.begin(connect_string)?;
+        zookeeper.wait_begun()?;
+        Ok(zookeeper)
+    }
+
+    /// Starts the thread that begins a session. Does not wait for it.
+    pub(crate) fn begin(self, connect_string: &str) -> Result<ZooKeeper, ZooKeeperError> {
         let servers = Servers::parse(connect_string)?;
-        let (timeout, connect_timeout) = (self.settings.request_timeout, self.settings.connect_timeout);
+        let timeout = self.settings.request_timeout;
         let shared = Arc::new(Shared::new(servers, self.settings));
         let thread = Mutex::new(Some(client::start(&shared)?));
-        let zookeeper = ZooKeeper { session: Session { shared, timeout }, thread };
-        let shared = &zookeeper.session.shared;
-        let deadline = Deadline::after(connect_timeout);
-        shared.wait_connected(deadline)?;
-        let (chroot, named) = (Arc::clone(&shared.servers.chroot), Arc::clone(&shared.servers.named));
-        if !chroot.is_empty() && zookeeper.within(deadline.left()).exists("/")?.is_none() {
-            return Err(ZooKeeperError::NoChroot { servers: named, chroot });
-        }
-        Ok(zookeeper)
+        Ok(ZooKeeper { session: Session { shared, timeout }, thread })
     }
 }
 

@@ -147,7 +147,7 @@ impl Session {
     pub fn delete(&self, path: &str, version: Option<i32>) -> Result<(), ZooKeeperError> {
         let version = version.unwrap_or(-1);
         let body = DeleteRequest { path: self.full(path)?, version };
-        self.ask(OpCode::DELETE, path, version, &body, None).map(|_| ())
+        self.call(OpCode::DELETE, path, version, &body, None)
     }
 
     /// The figures of a node; `None` when it does not exist.

@@ -11,7 +11,7 @@ use crate::net::strangers::looks_like;
 use crate::net::tcp;
 use crate::net::way_out::{Led, WayOut};
 use crate::zookeeper::ZooKeeperError;
-use crate::zookeeper::wire::{LENGTH_BYTES, PACKET_BYTES_MAX, read_length};
+use crate::zookeeper::wire::{LENGTH_BYTES, REPLY_BYTES_MAX, read_length};
 
 /// Memory for a packet grows by so much at a time, for its length may be a lie.
 const BELIEVED_BYTES: usize = 64 << 10;
@@ -77,17 +77,24 @@ impl Link {
         let mut word = [0; LENGTH_BYTES];
         word.copy_from_slice(&self.inbox[..LENGTH_BYTES]);
         let server = || Arc::clone(&self.server);
-        let length = read_length(word, PACKET_BYTES_MAX).map_err(|length| {
+        let length = read_length(word, REPLY_BYTES_MAX).map_err(|length| {
             ReadError::Hostile(match looks_like(word).filter(|_| !self.has_spoken) {
                 Some(looks_like) => ZooKeeperError::NotZooKeeper { server: server(), looks_like },
-                None => ZooKeeperError::PacketTooLarge { server: server(), length, limit: PACKET_BYTES_MAX },
+                None => ZooKeeperError::PacketTooLarge { server: server(), length, limit: REPLY_BYTES_MAX },
             })
         })?;
         self.fill(LENGTH_BYTES + length, deadline)?;
         self.has_spoken = true;
-        let frame = self.inbox[LENGTH_BYTES..].to_vec();
-        self.inbox = Vec::new();
+        let mut frame = std::mem::take(&mut self.inbox);
+        frame.drain(..LENGTH_BYTES);
         Ok(frame)
+    }
+
+    /// Waits until the first packet has begun, until the deadline: whether this number is what it begins with. It may be longer
+    /// than any that is read, for it is none of a ZooKeeper.
+    pub(super) fn begins_with_number(&mut self, number: i32, deadline: Deadline) -> bool {
+        let head = LENGTH_BYTES..LENGTH_BYTES + 4;
+        self.fill(head.end, deadline).is_ok() && self.inbox[head] == number.to_be_bytes()
     }
 
     /// Reads until there are so many bytes of the packet, and no further.

@@ -1,5 +1,6 @@
-//! What answers where a ZooKeeper was expected and nobody takes the session. A Kafka broker closes such a connection without
-//! a word, as a ZooKeeper without a quorum does; so it is asked what only a broker answers.
+//! What answers where a ZooKeeper was expected and nobody takes the session. A Kafka broker takes the first message for a
+//! Produce without topics that nobody has to acknowledge: it closes the connection without a word, as a ZooKeeper without a
+//! quorum does, or says nothing, as one that has much to do. So it is asked what only a broker answers.
 
 use std::time::Duration;
 
@@ -9,14 +10,16 @@ use crate::net::deadline::Deadline;
 use crate::net::tcp::write_all;
 use crate::net::way_out::WayOut;
 
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A server that has not taken a new session by then may be a broker. One that is has answered by then.
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// The number by which the answer is known.
 const CORRELATION_ID: i32 = 0x5a4b_3f3f;
 
-/// Whether a Kafka broker of any version answers there: to Metadata 0 for all topics, which creates none.
-pub(super) fn is_kafka(to: &Address, way_out: &WayOut) -> bool {
-    let deadline = Deadline::after(PATIENCE);
+/// Whether a Kafka broker of any version answers there, soon and before the deadline: to Metadata 0 for all topics, which
+/// creates none.
+pub(super) fn is_kafka(to: &Address, deadline: Deadline, way_out: &WayOut) -> bool {
+    let deadline = deadline.min(Deadline::after(SOON));
     let Ok(Some(mut link)) = Link::dial(to, deadline, way_out) else { return false };
     // Key 3, version 0, the number, no client id, no topics named.
     let mut request = vec![0, 0, 0, 14, 0, 3, 0, 0];
@@ -25,5 +28,5 @@ pub(super) fn is_kafka(to: &Address, way_out: &WayOut) -> bool {
     if write_all(&link.socket, &request, deadline).is_err() {
         return false;
     }
-    link.read(deadline).is_ok_and(|answer| answer.starts_with(&CORRELATION_ID.to_be_bytes()))
+    link.begins_with_number(CORRELATION_ID, deadline)
 }

@@ -18,7 +18,7 @@ use crate::net::deadline::{Deadline, now};
 use crate::net::tcp::write_all;
 use crate::net::way_out::WayOut;
 use crate::zookeeper::servers::Servers;
-use crate::zookeeper::wire::{Jute, OpCode, PACKET_BYTES_MAX, RequestHeader, frame};
+use crate::zookeeper::wire::{Jute, LENGTH_BYTES, OpCode, REQUEST_BYTES_MAX, RequestHeader, frame};
 use crate::zookeeper::{Event, ZooKeeperError};
 
 /// What is told of the session, on its thread.
@@ -51,7 +51,7 @@ pub(crate) struct State {
     pub(crate) machine: Machine,
     /// The session timeout that was agreed; the one asked for until then.
     pub(crate) timeout: Duration,
-    /// What the last attempt at each server came to, since the connection was lost.
+    /// What the last attempts came to, as many as there are servers, since the connection was lost.
     pub(crate) failures: Vec<ZooKeeperError>,
     /// A round of attempts has found that what answers is no ZooKeeper.
     pub(crate) is_hopeless: bool,
@@ -112,6 +112,15 @@ impl Shared {
         }
     }
 
+    /// Waits until the session has ended, at most until the deadline: whether it has.
+    pub(crate) fn wait_ended(&self, deadline: Deadline) -> bool {
+        let mut state = self.state.lock();
+        while !matches!(state.phase, Phase::Ended(_)) && !deadline.is_over() {
+            self.changed.wait_for(&mut state, deadline.left());
+        }
+        matches!(state.phase, Phase::Ended(_))
+    }
+
     /// Asks for something and waits for the body of the reply, at most `timeout`: first for a connection.
     pub(crate) fn ask(
         &self,
@@ -124,7 +133,16 @@ impl Shared {
         let (answer, answered) = channel::bounded(1);
         let server = loop {
             self.wait_connected(deadline)?;
-            let Some(link) = self.link.try_lock_for(deadline.left()) else { continue };
+            let Some(link) = self.link.try_lock_for(deadline.left()) else {
+                // Somebody else writes, and the server does not read.
+                match self.state.lock().phase.clone() {
+                    Phase::Connected(server) if deadline.is_over() => {
+                        let (operation, path) = (asked.op, Arc::clone(&asked.path));
+                        return Err(ZooKeeperError::Timeout { server, operation, path, after: timeout });
+                    }
+                    _ => continue,
+                }
+            };
             let Some(socket) = link.as_ref() else { continue };
             let (xid, server, timeout) = {
                 let mut state = self.state.lock();
@@ -160,10 +178,15 @@ impl Shared {
 
     /// Refuses a request that servers would.
     pub(crate) fn check_length(asked: &Asked, body: &dyn Encode) -> Result<(), ZooKeeperError> {
-        let length = frame(|out| body.encode_to(out)).len() + RequestHeader::SMALLEST;
-        if length > PACKET_BYTES_MAX {
+        let length = frame(|out| body.encode_to(out)).len() - LENGTH_BYTES + RequestHeader::SMALLEST;
+        if length > REQUEST_BYTES_MAX {
             let (operation, path) = (asked.op, Arc::clone(&asked.path));
-            return Err(ZooKeeperError::RequestTooLarge { operation, path, length, limit: PACKET_BYTES_MAX });
+            return Err(ZooKeeperError::RequestTooLarge {
+                operation,
+                path,
+                length,
+                limit: REQUEST_BYTES_MAX,
+            });
         }
         Ok(())
     }

@@ -16,14 +16,18 @@ use crate::net::backoff::{Backoff, BackoffRange};
 use crate::net::deadline::{Deadline, now};
 use crate::net::tcp::write_all;
 use crate::zookeeper::wire::{
-    AuthRequest, ConnectResponse, Jute, OpCode, RequestHeader, XID_AUTH, XID_PING, XID_SET_WATCHES,
-    decode_whole, frame,
+    AuthRequest, ConnectResponse, Jute, OpCode, RequestHeader, WireError, XID_AUTH, XID_PING,
+    XID_SET_WATCHES, decode_whole, frame,
 };
 use crate::zookeeper::{Event, ZooKeeperError};
 
-/// Between rounds in which no server took the session.
+/// Between rounds in which no server took the session, and after a connection that did not last as long as the longest.
 const PAUSES: BackoffRange =
     BackoffRange { first: Duration::from_millis(50), longest: Duration::from_secs(1) };
+
+/// However short a server wants sessions to be, pings are not more frequent, and no silence is shorter.
+const SHORTEST_PING: Duration = Duration::from_millis(20);
+const SHORTEST_SILENCE: Duration = Duration::from_millis(100);
 
 /// Starts the thread of a session.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, ZooKeeperError> {
@@ -61,6 +65,7 @@ impl Thread {
                 Event::Connected { server: Arc::clone(&server) }
             };
             was_connected = true;
+            let since = now();
             self.shared.tell(&event);
             let ended = self.listen(&mut link);
             // Whoever writes is stopped first, for it holds the link.
@@ -73,16 +78,19 @@ impl Thread {
                 break error;
             }
             self.shared.tell(&Event::Disconnected { server });
+            if now() - since >= PAUSES.longest {
+                self.backoff.reset();
+            } else if !self.pause() {
+                break self.closed();
+            }
         };
         self.end(end);
     }
 
     /// Tries server after server until one takes the session. An error is the end of the session.
     fn connect(&mut self) -> Result<Link, ZooKeeperError> {
-        self.backoff.reset();
         self.shared.state.lock().failures.clear();
         loop {
-            let mut failures = Vec::new();
             for _ in 0..self.servers.len() {
                 let server = self.servers[self.next].clone();
                 self.next = (self.next + 1) % self.servers.len();
@@ -91,22 +99,29 @@ impl Thread {
                     Err(error) if error.is_final() => return Err(error),
                     Err(error) => {
                         log::warn!("{error}");
+                        let failures = &mut self.shared.state.lock().failures;
                         failures.push(error);
+                        if failures.len() > self.servers.len() {
+                            failures.remove(0);
+                        }
                     }
                 }
             }
-            let is_hopeless =
-                failures.iter().all(|error| matches!(error, ZooKeeperError::NotZooKeeper { .. }));
             {
                 let mut state = self.shared.state.lock();
-                state.failures = failures;
-                state.is_hopeless = is_hopeless;
+                let is_other = |error: &_| matches!(error, ZooKeeperError::NotZooKeeper { .. });
+                state.is_hopeless = state.failures.iter().all(is_other);
             }
             self.shared.changed.notify_all();
-            if !self.shared.way_out.pause(Deadline::after(self.backoff.pause())) {
+            if !self.pause() {
                 return Err(self.closed());
             }
         }
+    }
+
+    /// Whether the way out is still open after the next pause.
+    fn pause(&mut self) -> bool {
+        self.shared.way_out.pause(Deadline::after(self.backoff.pause()))
     }
 
     /// Connects to one server and has it take the session.
@@ -118,6 +133,7 @@ impl Thread {
             let machine = &state.machine;
             (state.timeout, machine.connect_request(timeout_ms), machine.session_id == 0)
         };
+        let asked_for = request.body.session_id;
         let share = timeout / u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
         let deadline = Deadline::after(share.max(Duration::from_millis(100)));
         let Some(mut link) = Link::dial(to, deadline, &shared.way_out)? else { return Err(self.closed()) };
@@ -125,14 +141,21 @@ impl Thread {
         let refused = || ZooKeeperError::Refused { server: Arc::clone(&server) };
         let bytes = frame(|out| request.encode(out));
         write_all(&link.socket, &bytes, deadline).map_err(|_| refused())?;
-        let answer = match link.read(deadline) {
+        let soon = if is_new { deadline.min(Deadline::after(probe::SOON)) } else { deadline };
+        let mut answer = link.read(soon);
+        if is_new && matches!(answer, Err(ReadError::TimedOut | ReadError::Closed)) {
+            if probe::is_kafka(to, deadline, &shared.way_out) {
+                return Err(ZooKeeperError::NotZooKeeper { server, looks_like: "Kafka's protocol" });
+            }
+            if matches!(answer, Err(ReadError::TimedOut)) {
+                answer = link.read(deadline);
+            }
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(_) if shared.way_out.is_closed() => return Err(self.closed()),
             Err(ReadError::Hostile(error)) => return Err(error),
             Err(ReadError::TimedOut) => return Err(ZooKeeperError::NoSession { server, after: share }),
-            Err(ReadError::Closed) if is_new && probe::is_kafka(to, &shared.way_out) => {
-                return Err(ZooKeeperError::NotZooKeeper { server, looks_like: "Kafka's protocol" });
-            }
             Err(ReadError::Closed) => return Err(refused()),
         };
         let response: ConnectResponse = decode_whole(&answer)
@@ -140,6 +163,12 @@ impl Thread {
         let timeout_ms = u64::try_from(response.body.timeout_ms).unwrap_or(0);
         if timeout_ms == 0 {
             return Err(ZooKeeperError::SessionExpired { servers: Arc::clone(&shared.servers.named) });
+        }
+        let given = response.body.session_id;
+        if given == 0 || !is_new && given != asked_for {
+            // Were another one taken for ours, nobody would hear that its ephemeral nodes and watches are gone.
+            let cause = WireError::InvalidValue { what: "ConnectResponseBody.session_id", value: given };
+            return Err(ZooKeeperError::Protocol { server, cause });
         }
         self.attach(&link, response, Duration::from_millis(timeout_ms), deadline).map_err(|_| refused())?;
         Ok(link)
@@ -184,7 +213,8 @@ impl Thread {
         let mut heard = now();
         loop {
             let State { timeout, last_sent, .. } = *shared.state.lock();
-            let (ping_due, silent) = (last_sent + timeout / 3, Deadline::at(heard + timeout * 2 / 3));
+            let ping_due = last_sent + (timeout / 3).max(SHORTEST_PING);
+            let silent = Deadline::at(heard + (timeout * 2 / 3).max(SHORTEST_SILENCE));
             if silent.is_over() {
                 log::warn!("ZooKeeper server {} is silent", link.server);
                 return Ok(());

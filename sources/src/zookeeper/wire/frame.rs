@@ -5,8 +5,12 @@ use super::{ErrorCode, Jute, OpCode, WireError, Writer, records};
 /// The bytes of the length before a frame.
 pub const LENGTH_BYTES: usize = 4;
 
-/// The longest packet, as servers have it too (`jute.maxbuffer`): 1 MiB.
-pub const PACKET_BYTES_MAX: usize = 1 << 20;
+/// The longest request, without its length, that servers take (`jute.maxbuffer`): a byte less than 1 MiB.
+pub const REQUEST_BYTES_MAX: usize = 0xf_ffff;
+
+/// The longest reply, without its length, that is read: 4 MiB, as Java's clients have it up to 3.5. A server limits requests
+/// only, so that the names of children and the data of the largest node have more than 1 MiB.
+pub const REPLY_BYTES_MAX: usize = 4 << 20;
 
 /// The number of a message that tells of a watch.
 pub const XID_EVENT: i32 = -1;

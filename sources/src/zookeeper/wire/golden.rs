@@ -77,6 +77,13 @@ fn null_data_and_null_lists_are_empty_and_a_null_string_is_an_error() {
 }
 
 #[test]
+fn an_acl_may_have_a_null_id_as_kazoo_writes_it() {
+    let entry = [&[0, 0, 0, 31, 0, 0, 0, 4][..], b"auth", &[0xff; 4]].concat();
+    let found: AclEntry = decode_whole(&entry).unwrap();
+    assert_eq!((found.permissions, &*found.scheme, &*found.id), (Permissions::ALL, "auth", ""));
+}
+
+#[test]
 fn a_list_that_claims_more_than_there_is_reserves_nothing() {
     let hostile = [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0];
     let found = decode_whole::<ChildrenReply>(&hostile);
@@ -91,9 +98,9 @@ fn a_list_that_claims_more_than_there_is_reserves_nothing() {
 
 #[test]
 fn a_length_is_within_the_limit() {
-    assert_eq!(read_length([0, 0x10, 0, 0], PACKET_BYTES_MAX), Ok(PACKET_BYTES_MAX));
-    assert_eq!(read_length([0, 0x10, 0, 1], PACKET_BYTES_MAX), Err(0x10_0001));
-    assert_eq!(read_length([0xff; 4], PACKET_BYTES_MAX), Err(-1));
+    assert_eq!(read_length([0, 0x0f, 0xff, 0xff], REQUEST_BYTES_MAX), Ok(REQUEST_BYTES_MAX));
+    assert_eq!(read_length([0, 0x10, 0, 0], REQUEST_BYTES_MAX), Err(0x10_0000));
+    assert_eq!(read_length([0xff; 4], REQUEST_BYTES_MAX), Err(-1));
 }
 
 #[test]

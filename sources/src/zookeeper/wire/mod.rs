@@ -22,8 +22,8 @@ pub use self::connect::{ConnectRequest, ConnectRequestBody, ConnectResponse, Con
 pub use self::error::WireError;
 pub use self::events::{EventKind, KeeperState, WatcherEvent};
 pub use self::frame::{
-    LENGTH_BYTES, PACKET_BYTES_MAX, ReplyHeader, RequestHeader, XID_AUTH, XID_EVENT, XID_PING,
-    XID_SET_WATCHES, decode_whole, frame, read_length,
+    LENGTH_BYTES, REPLY_BYTES_MAX, REQUEST_BYTES_MAX, ReplyHeader, RequestHeader, XID_AUTH, XID_EVENT,
+    XID_PING, XID_SET_WATCHES, decode_whole, frame, read_length,
 };
 pub use self::node::{AclEntry, Permissions, Stat};
 pub use self::operations::{

@@ -30,15 +30,35 @@ records! {
         /// The last change of its children.
         pzxid: i64,
     }
+}
 
-    /// Who may do what with a node.
-    AclEntry {
-        /// What: see [`Permissions`].
-        permissions: Permissions,
-        /// The kind of the id: `world`, `auth`, `digest`.
-        scheme: String,
-        /// Who.
-        id: String,
+/// Who may do what with a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AclEntry {
+    /// What: see [`Permissions`].
+    pub permissions: Permissions,
+    /// The kind of the id: `world`, `auth`, `digest`.
+    pub scheme: String,
+    /// Who. Null, which some clients write for `auth`, is nobody's name.
+    pub id: String,
+}
+
+impl Jute for AclEntry {
+    const SMALLEST: usize = 12;
+
+    fn decode(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        input.field("AclEntry.permissions");
+        let permissions = Permissions::decode(input)?;
+        input.field("AclEntry.scheme");
+        let scheme = String::decode(input)?;
+        input.field("AclEntry.id");
+        Ok(Self { permissions, scheme, id: input.string()?.unwrap_or_default() })
+    }
+
+    fn encode(&self, out: &mut Writer) {
+        self.permissions.encode(out);
+        self.scheme.encode(out);
+        self.id.encode(out);
     }
 }
 

@@ -75,6 +75,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A string that may be null.
+    pub(super) fn string(&mut self) -> Result<Option<String>, WireError> {
+        let what = self.what;
+        let Some(length) = self.length()? else { return Ok(None) };
+        let at = self.position;
+        match std::str::from_utf8(self.take(length)?) {
+            Ok(text) => Ok(Some(text.to_owned())),
+            Err(_) => Err(WireError::InvalidUtf8 { what, at }),
+        }
+    }
+
     /// The count of a list whose smallest element has `smallest` bytes. Null is an empty one.
     fn count(&mut self, smallest: usize) -> Result<usize, WireError> {
         let (what, at) = (self.what, self.position);
@@ -111,6 +122,17 @@ impl Jute for i64 {
     }
 }
 
+/// What a reply has that says no more than that it is done.
+impl Jute for () {
+    const SMALLEST: usize = 0;
+
+    fn decode(_: &mut Reader<'_>) -> Result<Self, WireError> {
+        Ok(())
+    }
+
+    fn encode(&self, _: &mut super::Writer) {}
+}
+
 /// Anything but zero is true.
 impl Jute for bool {
     const SMALLEST: usize = 1;
@@ -130,10 +152,7 @@ impl Jute for String {
 
     fn decode(input: &mut Reader<'_>) -> Result<Self, WireError> {
         let (what, at) = (input.what, input.position);
-        let length = input.length()?.ok_or(WireError::NegativeLength { what, at, length: -1 })?;
-        let at = input.position;
-        let bytes = input.take(length)?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| WireError::InvalidUtf8 { what, at })
+        input.string()?.ok_or(WireError::NegativeLength { what, at, length: -1 })
     }
 
     fn encode(&self, out: &mut super::Writer) {
