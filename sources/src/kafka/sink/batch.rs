@@ -211,7 +211,7 @@ impl Batch {
             number,
             born: self.born,
             first: self.first + u64::from(half),
-            in_doubt: false,
+            in_doubt: self.in_doubt,
             attempts: 0,
         };
         memory.exceed(other.counted);

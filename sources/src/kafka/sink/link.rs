@@ -33,7 +33,8 @@ const ANSWER_ROOM: usize = 16 * 1024;
 /// An open connection.
 pub(super) struct Link {
     connection: Connection,
-    version: i16,
+    /// Of Produce.
+    pub(super) version: i16,
     pub(super) format: Format,
     flights: VecDeque<Flight>,
     /// Bytes of answers, not all of them taken yet.
@@ -172,11 +173,16 @@ impl Link {
         let Some(first) = self.flights.front() else { return Ok(all) };
         let room = &mut self.answers[self.filled..];
         self.filled += self.connection.poll(&first.asked, room, until)?;
-        while let Some(answered) = self.take_answer()? {
-            all.push(answered);
-        }
         self.used = now();
-        Ok(all)
+        loop {
+            match self.take_answer() {
+                Ok(Some(answered)) => all.push(answered),
+                Ok(None) => return Ok(all),
+                // What was answered before is settled first; a broken answer stays where it is.
+                Err(_) if !all.is_empty() => return Ok(all),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Takes an answer that has come as a whole.

@@ -164,7 +164,7 @@ impl ProducerParams {
         self
     }
 
-    /// How long a batch that is not full waits for more records. Default 5 ms.
+    /// How long a batch that is not full waits for more records: half of the delivery timeout at most. Default 5 ms.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self
@@ -197,7 +197,8 @@ impl ProducerParams {
         self
     }
 
-    /// How many requests may be under way to a broker. Default 5, and no more where the producer is idempotent.
+    /// How many requests may be under way to a broker. Default 5, and no more where the producer is idempotent. Of each
+    /// partition one batch is under way where batches are not numbered, and to brokers of 0.11, which remember only the last.
     pub fn max_in_flight(mut self, requests: usize) -> Self {
         self.need(requests > 0, || "max_in_flight must not be 0".to_owned());
         self.max_in_flight = requests;

@@ -138,7 +138,7 @@ impl Partition {
             return Taken::Leave;
         }
         let expiry = state.oldest().map(|born| born + terms.settings.delivery_timeout);
-        let blocked = state.in_flight >= terms.settings.in_flight_of_a_partition(terms.numbers)
+        let blocked = state.in_flight >= terms.in_flight
             || state.in_flight > 0
                 && (state.recovering || state.in_flight_to != terms.node || state.begins(terms.numbers));
         if blocked {
@@ -269,7 +269,14 @@ impl State {
             return Taken::Due;
         }
         match terms.numbers {
-            Numbers::Off => front.number = None,
+            Numbers::Off => {
+                if let Some(number) = front.number {
+                    // A broker that takes numbers would miss this one before those behind it.
+                    self.spent = self.spent.max(number.id.generation);
+                    self.id = None;
+                    self.queue.iter_mut().for_each(|batch| batch.number = None);
+                }
+            }
             Numbers::On(_) if front.number.is_some() => {}
             Numbers::On(current) => {
                 if self.id.is_none() {

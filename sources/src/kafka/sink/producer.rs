@@ -113,9 +113,7 @@ impl Producer {
             flushed: Mutex::default(),
         };
         let producer = Self { handle: Arc::new(handle) };
-        shared
-            .spawn("cluster", supervisor::run)
-            .map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })?;
+        shared.spawn("cluster", supervisor::run).map_err(KafkaError::no_thread)?;
         Ok(producer)
     }
 
@@ -188,6 +186,7 @@ impl Producer {
         record: &ProducerRecord<'_>,
         wait: Duration,
     ) -> Result<(), KafkaError> {
+        let mut patience = None;
         loop {
             let full = {
                 let group = self.handle.group.read();
@@ -196,7 +195,7 @@ impl Producer {
                     Some(full) => full,
                 }
             };
-            self.wait_for_room(topic, full, Patience::new(wait))?;
+            self.wait_for_room(topic, full, *patience.get_or_insert_with(|| Patience::new(wait)))?;
         }
     }
 
@@ -208,8 +207,10 @@ impl Producer {
         more: &[NewHeader<'_>],
         group: &Arc<Group>,
     ) -> Result<(), KafkaError> {
+        let mut patience = None;
         while let Some(full) = self.add(topic, record, more, group)? {
-            self.wait_for_room(topic, full, Patience::new(self.handle.shared.settings.max_wait))?;
+            let wait = self.handle.shared.settings.max_wait;
+            self.wait_for_room(topic, full, *patience.get_or_insert_with(|| Patience::new(wait)))?;
         }
         Ok(())
     }
@@ -268,7 +269,9 @@ impl Producer {
         let shared = &self.handle.shared;
         // What is not full has to leave as well.
         let hurry = shared.hurry();
-        let is_room = !patience.wait.is_zero() && shared.memory.wait(full, Some(patience.deadline()));
+        let deadline = patience.deadline();
+        // Others may have taken what was given back, as often as it was.
+        let is_room = !deadline.is_over() && shared.memory.wait(full, Some(deadline));
         drop(hurry);
         if is_room {
             return Ok(());
@@ -302,7 +305,7 @@ impl Producer {
         let least = Deadline::after(Duration::from_secs(1));
         let deadline = patience.deadline().max(least);
         let way = (shared.control.cluster.way_out(), deadline);
-        let info = shared.control.until(deadline, || {
+        let info = shared.control.cluster.until(deadline, || {
             let infos = shared.control.ask_topics(TopicFilter::Names(&names), way)?;
             let info = infos.into_iter().next();
             info.map_or(Err(TopicError::Unknown), check).map_err(|error| match error {
@@ -315,6 +318,11 @@ impl Producer {
         })?;
         let topic = shared.add_topic(Topic::new(Arc::clone(&info.name)));
         topic.update(&info, shared);
+        if shared.is_closed() {
+            // Whoever closed the producer may not have seen these partitions.
+            shared.close_partitions();
+            return Err(KafkaError::Stopped);
+        }
         Ok(topic)
     }
 
@@ -341,7 +349,7 @@ fn unknown(shared: &Shared, topic: &Arc<str>, deadline: Deadline) -> KafkaError 
 
 /// Gets the first id of an idempotent producer; where it need not be one, none if the brokers cannot or may not give it.
 fn get_id(shared: &Shared, deadline: Deadline) -> Result<(), KafkaError> {
-    let got = shared.control.until(deadline, || supervisor::new_id(shared, 1).map_err(Attempt::from));
+    let got = shared.control.cluster.until(deadline, || supervisor::new_id(shared, 1).map_err(Attempt::from));
     match got {
         Ok(id) => {
             shared.set_id(id);

@@ -7,8 +7,11 @@ use super::partition::Numbers;
 use crate::kafka::client::backoff::BackoffRange;
 use crate::kafka::wire::records::Codec;
 
-/// An idempotent producer has no more batches of a partition under way than a broker remembers.
+/// An idempotent producer has no more batches of a partition under way than a broker remembers: so many from 1.0 on, one
+/// before (KAFKA-5494).
 const NUMBERED_IN_FLIGHT: usize = 5;
+/// The version of Produce that brokers know from 1.0 on.
+const REMEMBERS_SEVERAL: i16 = 5;
 
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -43,7 +46,8 @@ impl Settings {
             },
             idempotence,
             codec: params.compression.codec(),
-            linger: params.linger,
+            // Else records would be given up before they are tried.
+            linger: params.linger.min(params.delivery_timeout / 2),
             batch_bytes: params.batch_bytes.min(params.request_bytes).min(params.buffer_bytes),
             batch_records: params.batch_records,
             request_bytes: params.request_bytes,
@@ -64,8 +68,23 @@ impl Settings {
         self.acks != 0
     }
 
-    /// How many batches of a partition may be under way. Without numbers a second one could overtake the first.
-    pub(super) fn in_flight_of_a_partition(&self, numbers: Numbers) -> usize {
-        if numbers == Numbers::Off { 1 } else { self.max_in_flight }
+    /// How many batches of a partition may be under way to a broker that knows this version of Produce. Without numbers a
+    /// second one could overtake the first; a broker that remembers only the last takes one before it for a gap.
+    pub(super) fn in_flight_of_a_partition(&self, numbers: Numbers, version: i16) -> usize {
+        if numbers == Numbers::Off || version < REMEMBERS_SEVERAL { 1 } else { self.max_in_flight }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_not_full_has_time_to_be_sent_before_it_is_given_up() {
+        let [second, minute] = [1, 60].map(Duration::from_secs);
+        let linger = |linger, timeout| {
+            Settings::new(&ProducerParams::new().linger(linger).delivery_timeout(timeout)).linger
+        };
+        assert_eq!([linger(second, minute), linger(minute, minute)], [second, minute / 2]);
     }
 }

@@ -135,8 +135,12 @@ impl Shared {
         self.inboxes.read().get(&node).cloned()
     }
 
+    /// Its thread ends at once if the producer was closed meanwhile.
     pub(super) fn add_inbox(&self, inbox: Arc<Inbox>) {
-        self.inboxes.write().insert(inbox.node(), inbox);
+        self.inboxes.write().insert(inbox.node(), Arc::clone(&inbox));
+        if self.is_closed() {
+            inbox.close();
+        }
     }
 
     /// Wakes the supervisor: a partition has nobody who looks after it.
@@ -227,6 +231,11 @@ impl Shared {
         } else {
             log::warn!("{still_running} threads of a Kafka producer have not ended within {JOIN_WAIT:?}");
         }
+        self.close_partitions();
+    }
+
+    /// Nothing is added any more, and what is there and not under way fails.
+    pub(super) fn close_partitions(&self) {
         for partition in self.all_topics().iter().flat_map(|topic| topic.all()) {
             partition
                 .close()

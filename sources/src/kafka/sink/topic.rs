@@ -9,15 +9,31 @@ use super::partition::Partition;
 use super::partitioner::partition_of;
 use super::shared::Shared;
 use crate::kafka::client::transport::TopicInfo;
-use crate::kafka::{KafkaError, TopicPartition};
+use crate::kafka::{KafkaError, TopicId, TopicPartition};
 
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) name: Arc<str>,
-    /// In the order of their numbers, from 0 on. They become more, never fewer.
-    partitions: RwLock<Vec<Arc<Partition>>>,
+    partitions: RwLock<Partitions>,
     /// Where records without key go until the batch is full.
     sticky: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Partitions {
+    /// In the order of their numbers, from 0 on. None is taken away, for it may have records.
+    all: Vec<Arc<Partition>>,
+    /// So many of them are there. They become more, and fewer only where the topic was made anew: a broker that lags behind
+    /// tells of fewer too.
+    count: usize,
+    /// Tells the topic from a later one with the same name; from 2.8 on.
+    id: Option<TopicId>,
+}
+
+impl Partitions {
+    fn present(&self) -> &[Arc<Partition>] {
+        &self.all[..self.count]
+    }
 }
 
 impl Topic {
@@ -26,27 +42,42 @@ impl Topic {
     }
 
     /// Takes what the cluster says of it: partitions that are new, and who leads each. What has to be told is told.
+    ///
+    /// Those who send see all of it at once: where they saw some leaders only, records without key would go to these.
     pub(super) fn update(self: &Arc<Self>, info: &TopicInfo, shared: &Shared) {
+        let (mut told, mut homeless) = (Vec::new(), Vec::new());
         {
-            let mut partitions = self.partitions.write();
-            let count = info.partitions.last().map_or(0, |last| last.partition + 1);
-            for number in partitions.len() as i32..count {
+            let mut known = self.partitions.write();
+            let told_of = info.partitions.last().map_or(0, |last| last.partition + 1);
+            for number in known.all.len() as i32..told_of {
                 let name = TopicPartition { topic: Arc::clone(&self.name), partition: number };
                 let index = shared.next_partition();
                 let partition = Partition::new(name, index, Arc::downgrade(self), shared.settings.backoff);
-                partitions.push(Arc::new(partition));
+                known.all.push(Arc::new(partition));
+            }
+            let told_of = usize::try_from(told_of).unwrap_or_default();
+            if told_of > 0 {
+                let is_another = known.id.is_some() && info.id.is_some() && info.id != known.id;
+                known.count = if is_another { told_of } else { known.count.max(told_of) };
+                known.id = info.id.or(known.id);
+            }
+            if self.sticky.load(Ordering::Relaxed) >= known.count {
+                self.sticky.store(0, Ordering::Relaxed);
+            }
+            known.all[known.count..]
+                .iter()
+                .for_each(|gone| gone.has_trouble(self.unknown(gone.name.partition, &known)));
+            for partition in &known.all {
+                let leader = shared.control.cluster.view().leader(&partition.name);
+                let home = leader.and_then(|node| shared.inbox(node));
+                told.extend(partition.set_home(home.as_ref()));
+                if home.is_none() {
+                    homeless.push(partition.name.partition);
+                }
             }
         }
-        for partition in self.all() {
-            let leader = shared.control.cluster.view().leader(&partition.name);
-            let home = leader.and_then(|node| shared.inbox(node));
-            if let Some(inbox) = partition.set_home(home.as_ref()) {
-                inbox.tell();
-            }
-            if home.is_none() {
-                self.move_on(partition.name.partition);
-            }
-        }
+        told.iter().for_each(|inbox| inbox.tell());
+        homeless.into_iter().for_each(|partition| self.move_on(partition));
     }
 
     /// Hands the partition to `add` that a record goes to.
@@ -57,22 +88,21 @@ impl Topic {
         key: Option<&[u8]>,
         add: impl FnOnce(&Arc<Partition>) -> R,
     ) -> Result<R, KafkaError> {
-        let partitions = self.partitions.read();
+        let known = self.partitions.read();
         let index = match (partition, key) {
             (Some(partition), _) => usize::try_from(partition).unwrap_or(usize::MAX),
-            (None, Some(key)) => partition_of(key, partitions.len()),
+            (None, Some(key)) => partition_of(key, known.count),
             (None, None) => self.sticky.load(Ordering::Relaxed),
         };
-        match partitions.get(index) {
+        match known.present().get(index) {
             Some(found) => Ok(add(found)),
-            None => Err(KafkaError::UnknownPartition {
-                partition: TopicPartition {
-                    topic: Arc::clone(&self.name),
-                    partition: partition.unwrap_or(0),
-                },
-                partitions: partitions.len(),
-            }),
+            None => Err(self.unknown(partition.unwrap_or(0), &known)),
         }
+    }
+
+    fn unknown(&self, partition: i32, known: &Partitions) -> KafkaError {
+        let partition = TopicPartition { topic: Arc::clone(&self.name), partition };
+        KafkaError::UnknownPartition { partition, partitions: known.count }
     }
 
     /// A batch has left, or has no place to go: if records without key went to it, the next ones go to another partition, one
@@ -83,8 +113,8 @@ impl Topic {
         if self.sticky.load(Ordering::Relaxed) != from {
             return;
         }
-        let partitions = self.partitions.read();
-        let count = partitions.len();
+        let known = self.partitions.read();
+        let (partitions, count) = (known.present(), known.count);
         let others = (1..count).map(|step| (from + step) % count);
         let mut led = others.filter(|next| partitions[*next].has_home());
         let has_home = partitions.get(from).is_some_and(|partition| partition.has_home());
@@ -97,8 +127,8 @@ impl Topic {
         &*self.name == name
     }
 
-    /// All partitions.
+    /// All partitions, those too that are gone.
     pub(super) fn all(&self) -> Vec<Arc<Partition>> {
-        self.partitions.read().clone()
+        self.partitions.read().all.clone()
     }
 }

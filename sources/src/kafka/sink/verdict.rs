@@ -49,6 +49,10 @@ pub(super) fn verdict(code: ErrorCode, batch: &Batch, has_earlier: impl FnOnce()
                 ErrorCode::REQUEST_TIMED_OUT
                     | ErrorCode::NETWORK_EXCEPTION
                     | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                    // Said of what waits for its replicas, too, when the broker stops leading the partition.
+                    | ErrorCode::NOT_LEADER_OR_FOLLOWER
+                    | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                    | ErrorCode::KAFKA_STORAGE_ERROR
             ),
             stale: code.is_stale_metadata(),
         },

@@ -111,14 +111,17 @@ impl Worker<'_> {
     fn look(&mut self) -> Found {
         let shared = self.shared;
         let mut found = Found::default();
+        let link = self.link.as_ref();
+        let numbers = link.map_or(Numbers::Off, |link| link.numbers(shared, self.are_numbered));
         let mut terms = Terms {
             settings: &shared.settings,
             node: self.inbox.node(),
             now: now(),
             hurry: shared.is_in_a_hurry(),
             room: usize::MAX,
-            numbers: self.link.as_ref().map_or(Numbers::Off, |link| link.numbers(shared, self.are_numbered)),
-            look_only: self.link.is_none(),
+            numbers,
+            in_flight: link.map_or(1, |link| shared.settings.in_flight_of_a_partition(numbers, link.version)),
+            look_only: link.is_none(),
         };
         let mut bytes = 0;
         let (before, after): (Vec<_>, Vec<_>) =
@@ -301,6 +304,7 @@ impl Worker<'_> {
                 let (error, mut failed) = (error(), Vec::new());
                 let Parcel { partition, batch } = parcel;
                 partition.forgotten(batch, &error, &mut failed);
+                self.shared.tell_other_home(&partition, self.inbox.node());
                 self.shared.end_failed(failed);
             }
             Verdict::InDoubt => {

@@ -52,6 +52,8 @@ pub(in crate::kafka::sink) struct Terms<'a> {
     pub(in crate::kafka::sink) room: usize,
     /// Who numbers batches.
     pub(in crate::kafka::sink) numbers: Numbers,
+    /// How many batches of a partition may be under way.
+    pub(in crate::kafka::sink) in_flight: usize,
     /// Only says whether there is one.
     pub(in crate::kafka::sink) look_only: bool,
 }

@@ -1,6 +1,7 @@
 //! The producer against the fake cluster.
 
 mod kinds;
+mod numbers;
 mod output;
 mod trouble;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Producer, ProducerParams, ProducerRecord};
-use crate::fake::kafka::FakeKafka;
+use crate::fake::kafka::{ErrorCode, FakeKafka, Seen};
 
 /// So long anything may take before a test has failed.
 const WAIT: Duration = Duration::from_secs(30);
@@ -48,4 +49,14 @@ fn values(kafka: &FakeKafka, topic: &str, partitions: i32) -> BTreeMap<u32, usiz
 /// Each of these once.
 fn once(numbers: std::ops::Range<u32>) -> BTreeMap<u32, usize> {
     numbers.map(|number| (number, 1)).collect()
+}
+
+/// Puts this code into an answer about one partition of the topic "t".
+fn appended_but(code: ErrorCode) -> impl Fn(&Seen, Vec<u8>) -> Vec<u8> + Send + Sync {
+    move |_, mut answer| {
+        // Behind the correlation id, the count and the name of topics, the count and the number of partitions.
+        let at = 4 + 4 + 3 + 4 + 4;
+        answer[at..at + 2].copy_from_slice(&code.0.to_be_bytes());
+        answer
+    }
 }

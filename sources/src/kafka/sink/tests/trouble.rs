@@ -1,9 +1,11 @@
 //! What goes wrong on the way: nothing is lost, and where the brokers can, nothing is written twice.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::fake::kafka::{ApiKey, ErrorCode};
+use crate::fake::kafka::{ApiKey, ErrorCode, Profile};
+use crate::kafka::client::deadline::Deadline;
 use crate::kafka::{Idempotence, KafkaError};
 
 #[test]
@@ -44,6 +46,64 @@ fn a_lost_answer_doubles_nothing() {
     send(&producer, "t", 0..2_000);
     producer.flush(WAIT).unwrap();
     assert_eq!((values(&kafka, "t", 2), fault.fired()), (once(0..2_000), 5));
+}
+
+#[test]
+fn batches_that_were_appended_but_not_acknowledged_are_not_appended_again_whatever_the_release() {
+    for profile in [Profile::V0_11, Profile::V1_1, Profile::V2_8, Profile::V4_1] {
+        let kafka = FakeKafka::builder().profile(profile).topic("t", 1).start().unwrap();
+        let producer = producer(&kafka, quick().batch_bytes(300));
+        // Brokers of 0.11 remember only the last batch that they have.
+        let says = appended_but(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+        let fault = kafka.on(ApiKey::PRODUCE).after(1).times(20).reply_with(says);
+        send(&producer, "t", 0..1_000);
+        producer.flush(WAIT).unwrap();
+        assert_eq!((values(&kafka, "t", 1), fault.fired()), (once(0..1_000), 20), "{profile}");
+    }
+}
+
+#[test]
+fn an_answer_counts_though_the_next_is_broken() {
+    let kafka = FakeKafka::builder().topic("t", 2).start().unwrap();
+    let producer = producer(&kafka, quick());
+    let send = |partition: i32| {
+        producer.send(ProducerRecord::to("t").partition(partition).value(partition.to_string())).unwrap();
+    };
+    send(0);
+    producer.flush(WAIT).unwrap();
+    let first = kafka.requests_of(ApiKey::PRODUCE)[0].correlation_id;
+    kafka.clear_requests();
+    let mut good = Vec::new();
+    good.extend((first + 1).to_be_bytes());
+    good.extend([0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    // Three offsets and times, no errors of records, no message, no throttling.
+    good.extend([0; 3 * 8 + 4]);
+    good.extend([0xff, 0xff, 0, 0, 0, 0]);
+    let mut both = (good.len() as i32).to_be_bytes().to_vec();
+    both.extend(good);
+    both.extend([0, 0, 0, 4, 0, 0, 0, 0]);
+    let _slow = kafka.on(ApiKey::PRODUCE).delay(Duration::from_millis(200));
+    let fault = kafka.on(ApiKey::PRODUCE).reply_raw(both);
+    send(0);
+    assert!(kafka.wait_for_request(WAIT, |seen| seen.api == ApiKey::PRODUCE).is_some());
+    send(1);
+    producer.flush(WAIT).unwrap();
+    assert_eq!((kafka.end_offset("t", 1).unwrap(), fault.fired()), (1, 1));
+    assert_eq!(producer.shared().memory.in_use(), 0);
+}
+
+#[test]
+fn closing_ends_threads_that_are_just_started() {
+    let kafka = FakeKafka::builder().brokers(3).topic("t", 3).start().unwrap();
+    for _ in 0..100 {
+        let producer = producer(&kafka, quick());
+        send(&producer, "t", 0..3);
+        let shared = Arc::clone(producer.shared());
+        // Whether all is acknowledged by then is chance.
+        let _ = producer.close(Duration::ZERO);
+        drop(producer);
+        assert_eq!(Arc::strong_count(&shared), 1);
+    }
 }
 
 #[test]
@@ -141,6 +201,30 @@ fn a_full_buffer_makes_senders_wait_and_the_wait_ends() {
 }
 
 #[test]
+fn a_wait_for_room_ends_in_time_though_others_take_all_that_is_given_back() {
+    let kafka = FakeKafka::builder().topic("t", 1).start().unwrap();
+    let producer = producer(&kafka, quick().buffer_bytes(64 << 10).batch_bytes(2_000));
+    let _slow = kafka.on(ApiKey::PRODUCE).always().delay(Duration::from_millis(5));
+    let is_done = AtomicBool::new(false);
+    let limit = Deadline::after(WAIT);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) && !limit.is_over() {
+                    producer.send(ProducerRecord::to("t").value(&[0; 1_000])).unwrap();
+                }
+            });
+        }
+        assert!(kafka.wait_until(WAIT, |kafka| kafka.requests_of(ApiKey::PRODUCE).len() > 9));
+        let large = vec![0; 60_000];
+        // Whether there is room for it in time is chance.
+        let _ = producer.send_timeout(ProducerRecord::to("t").value(large), Duration::from_millis(100));
+        is_done.store(true, Ordering::Relaxed);
+    });
+    assert!(!limit.is_over());
+}
+
+#[test]
 fn records_are_given_up_after_the_delivery_timeout() {
     let timeout = Duration::from_millis(150);
     let kafka = FakeKafka::builder().topic("silent", 1).topic("led_by_nobody", 1).start().unwrap();
@@ -169,6 +253,30 @@ fn records_of_a_topic_that_is_deleted_are_given_up_with_the_reason() {
     send(&producer, "t", 1..2);
     let text = producer.flush(WAIT).unwrap_err().to_string();
     assert!(text.contains("t-0") && text.contains("the cluster has no topic \"t\""), "{text}");
+}
+
+#[test]
+fn a_topic_that_is_made_anew_with_fewer_partitions_is_written_as_it_is() {
+    let kafka = FakeKafka::builder().topic("t", 4).start().unwrap();
+    let producer = producer(&kafka, quick().refresh(Duration::from_millis(5)));
+    // The sticky partition is the last one.
+    for number in 0..4 {
+        producer.send(ProducerRecord::to("t").value(number.to_string())).unwrap();
+        producer.flush(WAIT).unwrap();
+    }
+    kafka.delete_topic("t").unwrap();
+    kafka.create_topic("t", 2).unwrap();
+    kafka.clear_requests();
+    // The answer to the last but one is in effect.
+    assert!(kafka.wait_until(WAIT, |kafka| kafka.requests_of(ApiKey::METADATA).len() > 2));
+    send(&producer, "t", 0..50);
+    for number in 50..60 {
+        producer.send(ProducerRecord::to("t").value(number.to_string())).unwrap();
+    }
+    producer.flush(WAIT).unwrap();
+    assert_eq!(values(&kafka, "t", 2), once(0..60));
+    let error = producer.send(ProducerRecord::to("t").partition(2).value("60")).unwrap_err();
+    assert!(matches!(error, KafkaError::UnknownPartition { partitions: 2, .. }), "{error}");
 }
 
 #[test]
@@ -227,7 +335,7 @@ fn a_partition_that_is_added_is_found() {
     assert!(kafka.wait_for_request(WAIT, is_metadata).is_some());
     // The answer is under way.
     let record = || ProducerRecord::to("t").partition(1).value("1");
-    let deadline = crate::kafka::client::deadline::Deadline::after(WAIT);
+    let deadline = Deadline::after(WAIT);
     while let Err(error) = producer.send(record()) {
         assert!(!deadline.is_over(), "{error}");
     }
@@ -271,6 +379,23 @@ fn a_closed_producer_takes_no_more_and_lets_nobody_wait() {
     assert!(matches!(producer.send(ProducerRecord::to("t")), Err(KafkaError::Stopped)));
     assert!(matches!(producer.flush(WAIT), Err(KafkaError::Stopped)), "what was left has failed");
     producer.close(WAIT).unwrap();
+}
+
+#[test]
+fn nothing_is_left_in_a_topic_that_is_met_while_the_producer_is_closed() {
+    let kafka = FakeKafka::builder().topic("t", 1).start().unwrap();
+    for round in 0..400 {
+        let producer = producer(&kafka, quick());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..100 * round).for_each(|_| std::hint::spin_loop());
+                producer.shared().close();
+            });
+            let _ = producer.send(ProducerRecord::to("t").value("1"));
+        });
+        let flushed = producer.flush(WAIT);
+        assert!(matches!(flushed, Ok(()) | Err(KafkaError::Stopped)), "{flushed:?}");
+    }
 }
 
 #[test]
