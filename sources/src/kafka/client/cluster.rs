@@ -10,7 +10,9 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::address::Address;
+use super::backoff::Backoff;
 use super::connection::{Connection, Limits};
+use super::control::Attempt;
 use super::deadline::{Deadline, now};
 use super::dialer::{Conn, DialError, Dialer};
 use super::metadata::{ClusterView, MetadataAnswer};
@@ -105,6 +107,33 @@ impl Cluster {
     /// What is known. Not to be held while something is waited for.
     pub(crate) fn view(&self) -> MutexGuard<'_, ClusterView> {
         self.view.lock()
+    }
+
+    /// Tries until it succeeds, fails for good, or the deadline has passed, with growing pauses.
+    pub(crate) fn until<T>(
+        &self,
+        deadline: Deadline,
+        mut attempt: impl FnMut() -> Result<T, Attempt>,
+    ) -> Result<T, KafkaError> {
+        let mut backoff = Backoff::new(self.settings.backoff);
+        let mut before = None;
+        loop {
+            let error = match attempt() {
+                Ok(done) => return Ok(done),
+                Err(Attempt::Final(error)) => return Err(error),
+                // What the deadline has cut short says less than the attempt before it.
+                Err(Attempt::Again(error)) if deadline.is_over() => before.take().unwrap_or(error),
+                Err(Attempt::Again(error)) => error,
+            };
+            let pause = backoff.pause();
+            if deadline.left() <= pause {
+                return Err(error);
+            }
+            if !self.way_out.pause(Deadline::after(pause)) {
+                return Err(KafkaError::Stopped);
+            }
+            before = Some(error);
+        }
     }
 
     /// Takes what an answer says, and tells the watchers. Returns the topics, as far as the answer is believed.
@@ -207,7 +236,7 @@ impl Cluster {
             Ok(conn) => conn,
             Err(DialError::Stopped) => return Err(KafkaError::Stopped),
             Err(DialError::Security(cause)) => return Err(KafkaError::Security { broker, cause }),
-            Err(DialError::Handshake(_)) => {
+            Err(DialError::Handshake) => {
                 let after = self.settings.connect_timeout;
                 return Err(KafkaError::Timeout { broker, request: "the TLS handshake", after });
             }

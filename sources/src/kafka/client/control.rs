@@ -8,7 +8,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::address::Address;
-use super::backoff::Backoff;
 use super::cluster::{Cluster, Target, is_connection};
 use super::connection::{Connection, name};
 use super::deadline::Deadline;
@@ -170,33 +169,6 @@ impl Control {
             slots.retain(|(address, _), _| targets.iter().any(|target| target.address == *address));
         }
     }
-
-    /// Tries until it succeeds, fails for good, or the deadline has passed, with growing pauses.
-    pub(crate) fn until<T>(
-        &self,
-        deadline: Deadline,
-        mut attempt: impl FnMut() -> Result<T, Attempt>,
-    ) -> Result<T, KafkaError> {
-        let mut backoff = Backoff::new(self.cluster.settings().backoff);
-        let mut before = None;
-        loop {
-            let error = match attempt() {
-                Ok(done) => return Ok(done),
-                Err(Attempt::Final(error)) => return Err(error),
-                // What the deadline has cut short says less than the attempt before it.
-                Err(Attempt::Again(error)) if deadline.is_over() => before.take().unwrap_or(error),
-                Err(Attempt::Again(error)) => error,
-            };
-            let pause = backoff.pause();
-            if deadline.left() <= pause {
-                return Err(error);
-            }
-            if !self.cluster.way_out().pause(Deadline::after(pause)) {
-                return Err(KafkaError::Stopped);
-            }
-            before = Some(error);
-        }
-    }
 }
 
 /// An answer, and who gave it.
@@ -286,6 +258,8 @@ pub(crate) fn is_passing(error: &KafkaError) -> bool {
         | KafkaError::Io { .. }
         | KafkaError::NoLeader { .. } => true,
         KafkaError::Broker { code, .. } => code.is_retriable(),
+        #[cfg(feature = "zookeeper")]
+        KafkaError::ZooKeeper { cause, .. } => cause.is_passing(),
         KafkaError::Security { cause, .. } => cause.is_passing(),
         _ => false,
     }

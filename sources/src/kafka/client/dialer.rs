@@ -42,7 +42,7 @@ pub(crate) enum DialError {
     Connect(io::Error),
     /// The TLS handshake took too long.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has a handshake"))]
-    Handshake(io::Error),
+    Handshake,
     /// The connection cannot be made secure.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS can fail so"))]
     Security(SecurityError),

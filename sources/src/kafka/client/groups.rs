@@ -41,7 +41,7 @@ impl Control {
             group_id: group.to_owned(),
             topics: Some(topics.iter().map(topic).collect()),
         };
-        self.until(deadline, || {
+        self.cluster.until(deadline, || {
             let asked: Asked<OffsetFetchResponse> = self.ask_coordinator(group, request, deadline)?;
             self.check(group, "OffsetFetch", &asked.broker, asked.answer.error_code, None)?;
             let found = self.read_committed(group, &asked)?;
@@ -98,7 +98,7 @@ impl Control {
         if offsets.is_empty() {
             return Ok(());
         }
-        self.until(deadline, || {
+        self.cluster.until(deadline, || {
             let request = || commit_request(group, &Committer::default(), offsets);
             let asked: Asked<OffsetCommitResponse> = self.ask_coordinator(group, request, deadline)?;
             let mut answered = HashSet::new();
@@ -178,17 +178,11 @@ impl Control {
         code: ErrorCode,
         about: Option<&TopicPartition>,
     ) -> Attempt {
-        match code {
-            ErrorCode::UNKNOWN_MEMBER_ID
-            | ErrorCode::ILLEGAL_GENERATION
-            | ErrorCode::REBALANCE_IN_PROGRESS => {
-                let owner = "members of the group".to_owned();
-                return Attempt::Final(KafkaError::ForeignGroup { group: group.into(), owner });
-            }
-            ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE => {
-                self.coordinators.lock().remove(group);
-            }
-            _ => {}
+        if let Some(foreign) = foreign_group(group, code) {
+            return Attempt::Final(foreign);
+        }
+        if matches!(code, ErrorCode::NOT_COORDINATOR | ErrorCode::COORDINATOR_NOT_AVAILABLE) {
+            self.coordinators.lock().remove(group);
         }
         let about = match about {
             Some(name) => format!("{name} of group {group:?}"),
@@ -196,6 +190,14 @@ impl Control {
         };
         KafkaError::Broker { broker: Arc::clone(broker), request, about: Some(about.into()), code }.into()
     }
+}
+
+/// What an answer says that only a group with members gives to somebody who is none.
+pub(super) fn foreign_group(group: &str, code: ErrorCode) -> Option<KafkaError> {
+    let codes =
+        [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::ILLEGAL_GENERATION, ErrorCode::REBALANCE_IN_PROGRESS];
+    let owner = || "members of the group".to_owned();
+    codes.contains(&code).then(|| KafkaError::ForeignGroup { group: group.into(), owner: owner() })
 }
 
 /// Under which right offsets are committed.

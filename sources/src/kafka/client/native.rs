@@ -1,15 +1,15 @@
 //! The client of this crate behind the [`Transport`] trait.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use super::cluster::{Cluster, Watcher};
+use super::cluster::Cluster;
 use super::control::{Attempt, Control};
 use super::deadline::Deadline;
 use super::dialer::{self, Dialer};
-use super::fetch::NativeFetcher;
+use super::fetch::{LeaderFetcher, NativeFetching};
 use super::settings::ClientSettings;
 use super::transport::{
-    Committed, EpochEnd, FetchSink, Fetcher, FoundOffsetResult, OffsetAt, TopicFilter, TopicInfo, Transport,
+    Committed, FetchSink, Fetcher, FoundOffsetResult, OffsetAt, TopicFilter, TopicInfo, Transport,
 };
 use crate::kafka::{KafkaError, TopicPartition};
 
@@ -41,7 +41,7 @@ impl NativeTransport {
 impl Transport for NativeTransport {
     fn topics(&self, wanted: TopicFilter<'_>, deadline: Deadline) -> Result<Vec<TopicInfo>, KafkaError> {
         let way = (self.control.cluster.way_out(), deadline);
-        self.control.until(deadline, || self.control.ask_topics(wanted, way).map_err(Attempt::from))
+        self.control.cluster.until(deadline, || self.control.ask_topics(wanted, way).map_err(Attempt::from))
     }
 
     fn offsets(
@@ -70,20 +70,9 @@ impl Transport for NativeTransport {
         self.control.commit(group, offsets, deadline)
     }
 
-    fn epoch_end(
-        &self,
-        partition: &TopicPartition,
-        epoch: i32,
-        deadline: Deadline,
-    ) -> Result<Option<EpochEnd>, KafkaError> {
-        self.control.epoch_end(partition, epoch, deadline)
-    }
-
     fn fetcher(&self, sink: Arc<dyn FetchSink>, thread_prefix: &str) -> Result<Box<dyn Fetcher>, KafkaError> {
-        let fetcher = NativeFetcher::start(Arc::clone(&self.control), sink, thread_prefix)?;
-        let watcher: Weak<dyn Watcher> = fetcher.watcher();
-        self.control.cluster.watch(watcher);
-        Ok(Box::new(fetcher))
+        let client = Arc::new(NativeFetching::new(Arc::clone(&self.control)));
+        Ok(Box::new(LeaderFetcher::start(client, sink, thread_prefix)?))
     }
 
     fn close(&self) {

@@ -25,7 +25,7 @@ impl Control {
         let mut lookup =
             Lookup { control: self, at, places, found: vec![None; at.len()], stale: BTreeSet::new() };
         // What was not found by then has its own error.
-        if let Err(KafkaError::Stopped) = self.until(deadline, || lookup.round(deadline)) {
+        if let Err(KafkaError::Stopped) = self.cluster.until(deadline, || lookup.round(deadline)) {
             return Err(KafkaError::Stopped);
         }
         let found = lookup.found.into_iter().map(|found| match found {

@@ -41,6 +41,12 @@ pub(crate) struct ClientSettings {
     pub(crate) metadata_max_age: Duration,
     /// How connections are protected.
     pub(crate) secured: Secured,
+    /// Whose client it is.
+    pub(crate) transport: Transport,
+    /// Whether another client than ours may find gaps.
+    pub(crate) gaps: Gaps,
+    /// The most that a fetch asks of a partition, in bytes, also for a record that does not fit.
+    pub(crate) most_fetch_bytes: u32,
 }
 
 /// Which records a reader sees while transactions are written.
@@ -52,6 +58,69 @@ pub enum Isolation {
     ReadCommitted,
     /// All, those of open and aborted transactions too. Java's default.
     ReadUncommitted,
+}
+
+/// Whose client reads from the brokers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// The one of this library. The default.
+    #[default]
+    Native,
+    /// The `KafkaClient` of the crate `kafka` 0.10, for direct streams, members of groups in ZooKeeper,
+    /// [`read_range`](crate::kafka::read_range) and [`KafkaCluster`](crate::kafka::KafkaCluster), from brokers of 0.8.2 to 3.9.
+    /// Needs the feature `kafka-crate`.
+    ///
+    /// It reads plain messages and those compressed with gzip or Snappy; others are a
+    /// [`KafkaError::KafkaCrate`](crate::kafka::KafkaError::KafkaCrate). What is refused at the start, by a mistake that
+    /// names the setting: TLS and SASL, a rack, [`OnBadRecord::Skip`](crate::kafka::OnBadRecord::Skip), groups that brokers
+    /// coordinate, and [`Isolation::ReadCommitted`], which is the default, so
+    /// [`Isolation::ReadUncommitted`] has to be said: the crate cannot see what transactions were committed. A broker from 4.0 on
+    /// is a [`KafkaError::UnsupportedVersion`](crate::kafka::KafkaError::UnsupportedVersion).
+    ///
+    /// What is lost on the way, because the crate speaks version 0 of everything: records have neither timestamps nor headers; a
+    /// null key or value and an empty one are the same, and come as null; offsets for times are those of whole segments
+    /// of the log; a topic made anew under its name and a log cut back by an unclean election are seen only where offsets
+    /// show it; other clients' commits for the group are known by their offsets alone; the leader epoch and the text of a
+    /// commit are left out.
+    ///
+    /// The crate loses records in silence where plain messages stand before compressed ones. That is found by a gap in the
+    /// offsets, and the place is read again in smaller pieces, so that nothing is lost. A gap that remains is in the log
+    /// itself, where a marker of a transaction was, or where a compacted topic has lost records: it is a
+    /// [`KafkaError::Gap`](crate::kafka::KafkaError::Gap), unless [`KafkaParams::gaps`](crate::kafka::KafkaParams::gaps)
+    /// says that gaps are expected. The records of a transaction are seen up to its marker, those of an aborted one too. A record that is larger than
+    /// [`max_record_bytes`](crate::kafka::KafkaParams::max_record_bytes) is told as such a gap too. Where gaps are expected there
+    /// are errors still: [`Gaps::Expected`] names them.
+    ///
+    /// A partition that the answer to a commit leaves out counts as committed, for the crate does not look for each.
+    ///
+    /// The crate is called on threads of its own, and waited for by the timeouts of the parameters. It panics at some answers
+    /// that follow no protocol, which is an error here, unless the program is built with `panic = "abort"`. It reserves memory
+    /// for what lengths say before it has read them, and inflates without a limit: **a broken or hostile broker can end
+    /// the process** (a count of 2^31-1 in an answer asks for 64 GiB and more; nested gzip overflows the stack). A
+    /// call cannot be interrupted: each read may take 120 s, and each connection to a host that does not answer as long as the
+    /// system tries, which is about two minutes on Linux; one call may have several of both. A stop names the threads that have
+    /// not come back in [`StopReport::abandoned_threads`](batchmill::StopReport::abandoned_threads). A commit that was left
+    /// alone may still be carried out, as long as the process lives. The next one of the same client waits for its end; one of
+    /// another client does not, and may be overwritten by it.
+    #[cfg(feature = "kafka-crate")]
+    KafkaCrate,
+}
+
+/// What it means that offsets are missing between two records, for a [`Transport`] that cannot see why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Gaps {
+    /// That records were lost, or that the topic has transactions: an error that names the offsets. The default.
+    #[default]
+    Refused,
+    /// Nothing: the topic is compacted. Records of aborted transactions are then seen as all others are.
+    ///
+    /// Where nothing comes, a gap cannot be told from a record that is too large, so that there is a
+    /// [`KafkaError::Gap`](crate::kafka::KafkaError::Gap) all the same: behind the last record that is left of a compressed batch
+    /// of format 2, which brokers from 0.11 on write, where compaction has taken the end of that batch; and at a marker of a
+    /// transaction that is the last of the log, which brokers before 2.0 make a
+    /// [`KafkaError::KafkaCrate`](crate::kafka::KafkaError::KafkaCrate).
+    Expected,
 }
 
 /// A broker that does not know the question of versions.
@@ -83,6 +152,9 @@ impl ClientSettings {
             broker_version: None,
             metadata_max_age: Duration::from_secs(300),
             secured: Secured::default(),
+            transport: Transport::default(),
+            gaps: Gaps::default(),
+            most_fetch_bytes: 16 << 20,
         }
     }
 

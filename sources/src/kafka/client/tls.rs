@@ -62,7 +62,7 @@ impl Dialer for TlsDialer {
             Err(_) if way_out.is_closed() => Err(DialError::Stopped),
             Err(error) => Err(match security_error(&error) {
                 Some(cause) => DialError::Security(cause),
-                None if error.kind() == io::ErrorKind::TimedOut => DialError::Handshake(error),
+                None if error.kind() == io::ErrorKind::TimedOut => DialError::Handshake,
                 None => DialError::Security(SecurityError::ClosedInHandshake),
             }),
         }
@@ -188,14 +188,22 @@ impl TlsConn {
             CertificateError::NotValidForName => {
                 CertificateProblem::WrongName { wanted: self.name.clone(), presented: Vec::new() }
             }
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                CertificateProblem::WrongName { wanted: self.name.clone(), presented }
-            }
+            CertificateError::NotValidForNameContext { presented, .. } => CertificateProblem::WrongName {
+                wanted: self.name.clone(),
+                presented: presented.iter().map(|name| plain_name(name).to_owned()).collect(),
+            },
             CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer,
             CertificateError::Revoked => CertificateProblem::Revoked,
             error => CertificateProblem::Other(error.to_string()),
         }
     }
+}
+
+/// The name itself, out of the form in which rustls tells it: `DnsName("a.example")`, `IpAddress(192.0.2.1)`.
+fn plain_name(told: &str) -> &str {
+    let dns = told.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")"));
+    let ip = || told.strip_prefix("IpAddress(").and_then(|rest| rest.strip_suffix(')'));
+    dns.or_else(ip).unwrap_or(told)
 }
 
 impl Conn for TlsConn {

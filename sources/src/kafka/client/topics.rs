@@ -48,16 +48,21 @@ fn read(asked: &Asked<MetadataResponse>, wanted: TopicFilter<'_>) -> MetadataAns
         let address = Address::new(broker.host.as_str(), port);
         Some((broker.node_id, BrokerInfo { address, rack: broker.rack.clone() }))
     });
-    let topics = response.topics.iter().filter_map(topic);
-    let topics = match wanted {
+    let topics = pick(response.topics.iter().filter_map(topic), wanted);
+    let is_all = matches!(wanted, TopicFilter::All);
+    MetadataAnswer { brokers: brokers.collect::<BTreeMap<_, _>>(), topics, is_all, epochs: asked.epochs }
+}
+
+/// Those that are wanted of the topics that an answer has.
+pub(super) fn pick(topics: impl IntoIterator<Item = TopicInfo>, wanted: TopicFilter<'_>) -> Vec<TopicInfo> {
+    let topics = topics.into_iter();
+    match wanted {
         TopicFilter::All => topics.collect(),
         TopicFilter::Names(names) => {
             let mut found: HashMap<_, _> = topics.map(|topic| (Arc::clone(&topic.name), topic)).collect();
             names.iter().map(|name| found.remove(name).unwrap_or_else(|| unknown(name))).collect()
         }
-    };
-    let is_all = matches!(wanted, TopicFilter::All);
-    MetadataAnswer { brokers: brokers.collect::<BTreeMap<_, _>>(), topics, is_all, epochs: asked.epochs }
+    }
 }
 
 fn unknown(name: &Arc<str>) -> TopicInfo {

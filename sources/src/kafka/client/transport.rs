@@ -44,14 +44,10 @@ pub(crate) trait Transport: Send + Sync + Debug {
         deadline: Deadline,
     ) -> Result<(), KafkaError>;
 
-    /// Where an epoch of a partition's leaders ended in the log as it is now. `None` where the brokers cannot tell for
-    /// sure (before 2.4), or know nothing of the epoch.
-    fn epoch_end(
-        &self,
-        partition: &TopicPartition,
-        epoch: i32,
-        deadline: Deadline,
-    ) -> Result<Option<EpochEnd>, KafkaError>;
+    /// Whether the text of a commit is kept with it, so that commits of others are known by it.
+    fn keeps_metadata(&self) -> bool {
+        true
+    }
 
     /// Begins to fetch on threads of its own, whose names begin with `thread_prefix`. Nothing is fetched before the fetcher
     /// is given partitions.
@@ -59,6 +55,11 @@ pub(crate) trait Transport: Send + Sync + Debug {
 
     /// Ends every call under way, and fails those to come, with [`KafkaError::Stopped`]. Fetchers are not ended by it.
     fn close(&self);
+
+    /// After [`close`](Self::close): the threads that have not ended, for they are in a call that cannot be interrupted.
+    fn threads_left(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// One offset that was looked for; `None` where a partition has no record that late.
@@ -117,7 +118,7 @@ pub(crate) struct PartitionInfo {
 }
 
 /// A place in a partition's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum OffsetAt {
     /// The first record that is still there.
     Earliest,
@@ -147,13 +148,12 @@ pub(crate) struct Committed {
     pub(crate) metadata: String,
 }
 
-/// Where an epoch of leaders ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EpochEnd {
-    /// The epoch that was asked for, or the last one before it that left a record.
-    pub(crate) epoch: i32,
-    /// The offset behind its last record.
-    pub(crate) end_offset: i64,
+#[cfg(any(test, feature = "fake", feature = "kafka-crate"))]
+impl Committed {
+    /// An offset of which nothing more is known.
+    pub(crate) fn at(offset: i64) -> Self {
+        Self { offset, leader_epoch: None, metadata: String::new() }
+    }
 }
 
 /// The streams' side of a fetch. Called on fetch threads; it must not block.
@@ -200,8 +200,6 @@ pub(crate) struct Fetched {
     pub(crate) high_watermark: i64,
     /// Where the oldest open transaction begins, else the high watermark; `None` before 0.11.
     pub(crate) last_stable: Option<i64>,
-    /// The first offset that is still there; `None` before 1.0.
-    pub(crate) log_start: Option<i64>,
     /// The first record did not fit into what was asked for and needs about that many bytes; nothing else came.
     pub(crate) truncated_record: Option<u32>,
 }
@@ -218,6 +216,7 @@ pub(crate) enum FetchFailure {
     TopicUnknown(KafkaError),
     /// It was deleted and made anew. It is not fetched any more until it was left out of
     /// [`Fetcher::set_partitions`] once.
+    #[allow(dead_code, reason = "the ids are for Debug")]
     TopicRecreated {
         /// What it was.
         was: Option<TopicId>,
@@ -241,6 +240,7 @@ pub(crate) enum FetchFailure {
     /// A batch is damaged so that its end cannot be found, or the broker found its own log to be.
     Corrupt {
         /// The offset that was asked for, or that of the batch.
+        #[allow(dead_code, reason = "for Debug; the cause names the place for people")]
         offset: i64,
         /// What is wrong.
         cause: KafkaError,

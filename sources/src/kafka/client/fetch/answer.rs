@@ -16,14 +16,14 @@ const BLOCK_BYTES: usize = 1 << 20;
 
 /// What is in the answer for one partition.
 #[derive(Debug)]
-pub(super) struct Read {
-    pub(super) blocks: Vec<FetchedBlock>,
+pub(in crate::kafka::client) struct Read {
+    pub(in crate::kafka::client) blocks: Vec<FetchedBlock>,
     /// Where to go on.
-    pub(super) next_offset: i64,
+    pub(in crate::kafka::client) next_offset: i64,
     /// The epoch of the last batch.
-    pub(super) leader_epoch: Option<i32>,
+    pub(in crate::kafka::client) leader_epoch: Option<i32>,
     /// The first batch is cut off and has that many bytes; nothing else is there.
-    pub(super) truncated_record: Option<u32>,
+    pub(in crate::kafka::client) truncated_record: Option<u32>,
 }
 
 /// Reads what came for a partition that was asked for from `asked` on.

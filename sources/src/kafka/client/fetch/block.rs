@@ -8,18 +8,37 @@ use super::frames::FrameBuffer;
 use crate::kafka::wire::records::{BatchSpan, Limits, Payload, RawRecord, RawRecords, RecordError, open};
 use crate::kafka::{KafkaError, TopicPartition};
 
-/// A run of records of one partition. Their bytes stay compressed and unchecked until a task opens them. A clone shares
-/// them.
+/// A run of records of one partition. Where they are this client's own, their bytes stay compressed and unchecked until a task
+/// opens them; another client may have read them already. A clone shares them.
 ///
 /// The blocks of a partition meet without gaps: what one's [`offsets`](Self::offsets) end with, the next begins with.
 #[derive(Clone)]
 pub(crate) struct FetchedBlock {
     name: TopicPartition,
+    contents: Contents,
+    offsets: Range<i64>,
+}
+
+#[derive(Clone)]
+enum Contents {
+    Batches(Batches),
+    Read(ReadRecords),
+}
+
+/// Batches as a broker has sent them.
+#[derive(Clone)]
+struct Batches {
     frame: Arc<FrameBuffer>,
     /// Where the partition's records lie in the frame. The spans count from its start.
     set: Range<usize>,
     spans: Arc<[BatchSpan]>,
-    offsets: Range<i64>,
+}
+
+/// Records that are read already: nothing is left to check or to inflate.
+#[derive(Clone)]
+struct ReadRecords {
+    bytes: Arc<RecordBytes>,
+    records: Arc<[RawRecord]>,
 }
 
 impl FetchedBlock {
@@ -31,7 +50,22 @@ impl FetchedBlock {
         spans: Arc<[BatchSpan]>,
         offsets: Range<i64>,
     ) -> Self {
-        Self { name, frame, set, spans, offsets }
+        Self { name, contents: Contents::Batches(Batches { frame, set, spans }), offsets }
+    }
+
+    /// Of records that were read by somebody else, in the order of their offsets; they lie in `bytes`.
+    #[cfg_attr(
+        not(feature = "kafka-crate"),
+        expect(dead_code, reason = "only the crate `kafka` reads by itself")
+    )]
+    pub(crate) fn of_read(
+        name: TopicPartition,
+        bytes: Vec<u8>,
+        records: Vec<RawRecord>,
+        offsets: Range<i64>,
+    ) -> Self {
+        let bytes = Arc::new(RecordBytes::own(name.clone(), bytes));
+        Self { name, contents: Contents::Read(ReadRecords { bytes, records: records.into() }), offsets }
     }
 
     /// There is nothing for the program between its last record and `offset`.
@@ -51,24 +85,19 @@ impl FetchedBlock {
 
     /// How many bytes it takes: those of its records, as they were fetched, and what is kept of each batch.
     pub(crate) fn bytes(&self) -> usize {
-        let records: usize = self.spans.iter().map(|span| span.range.len()).sum();
-        records + size_of_val(&*self.spans)
-    }
-
-    /// How many records it has, as far as its batches say so without being opened; markers and records that are not asked
-    /// for may be among them.
-    pub(crate) fn records_hint(&self) -> u64 {
-        self.spans.iter().map(|span| u64::from(span.records.unwrap_or(0))).sum()
+        match &self.contents {
+            Contents::Batches(Batches { spans, .. }) => {
+                let records: usize = spans.iter().map(|span| span.range.len()).sum();
+                records + size_of_val(&**spans)
+            }
+            Contents::Read(ReadRecords { bytes, records }) => bytes.bytes().len() + size_of_val(&**records),
+        }
     }
 
     /// Opens the batches that may have records with these offsets, one after the other.
     pub(crate) fn open(&self, offsets: Range<i64>, limits: Limits) -> OpenedBlock {
         let offsets = offsets.start.max(self.offsets.start)..offsets.end.min(self.offsets.end);
         OpenedBlock { block: self.clone(), offsets, limits, next: 0 }
-    }
-
-    fn set(&self) -> &[u8] {
-        &self.frame[self.set.clone()]
     }
 }
 
@@ -93,40 +122,62 @@ pub(crate) struct OpenedBlock {
 impl OpenedBlock {
     /// Checks and inflates the next batch; `None` at the end. After an error the batch behind it is the next.
     pub(crate) fn next_batch(&mut self) -> Option<Result<OpenedBatch, BadBatch>> {
-        let (index, begin) = self.next_span()?;
-        let (block, span) = (&self.block, &self.block.spans[index]);
-        let opened = match open(block.set(), span, &self.limits) {
+        let batches = match &self.block.contents {
+            Contents::Batches(batches) => batches,
+            Contents::Read(read) => return read.clone().open(&mut self.next, &self.offsets).map(Ok),
+        };
+        let (index, begin) = next_span(batches, &self.block.offsets, &self.offsets, &mut self.next)?;
+        let (name, span) = (&self.block.name, &batches.spans[index]);
+        let opened = match open(&batches.frame[batches.set.clone()], span, &self.limits) {
             Ok(opened) => opened,
-            Err(cause) => return Some(Err(bad(&block.name, span, cause))),
+            Err(cause) => return Some(Err(bad(name, span.base_offset..span.next_offset(), cause))),
         };
         let bytes = match opened.payload {
-            Payload::InPlace(_) => Bytes::InFrame(Arc::clone(&block.frame), block.set.clone()),
+            Payload::InPlace(_) => Bytes::InFrame(Arc::clone(&batches.frame), batches.set.clone()),
             Payload::Inflated(inflated) => Bytes::Own(inflated),
         };
-        let bytes = Arc::new(RecordBytes { partition: block.name.clone(), bytes });
+        let bytes = Arc::new(RecordBytes { partition: name.clone(), bytes });
         // What a batch has of the one before it was in that.
         let offsets = begin.max(self.offsets.start)..self.offsets.end;
-        Some(Ok(OpenedBatch { span: span.clone(), bytes, records: opened.records, offsets }))
+        let place = span.base_offset..span.next_offset();
+        Some(Ok(OpenedBatch { place, bytes, records: opened.records, offsets }))
     }
+}
 
-    /// The next that may have records that are asked for, and the first offset that can be in it.
-    fn next_span(&mut self) -> Option<(usize, i64)> {
-        let block = &self.block;
-        loop {
-            // A batch begins where the one before it ends, or later; what it says itself is not always its first offset.
-            let begin = match self.next.checked_sub(1) {
-                Some(before) => block.spans[before].next_offset(),
-                None => block.offsets.start,
-            };
-            let index = self.next;
-            let span = block.spans.get(index).filter(|_| begin < self.offsets.end)?;
-            self.next += 1;
-            if span.magic == 2 && span.base_offset >= self.offsets.end {
-                return None;
-            }
-            if span.next_offset() > self.offsets.start {
-                return Some((index, begin));
-            }
+impl ReadRecords {
+    /// All of them as one batch, the first time.
+    fn open(self, next: &mut usize, offsets: &Range<i64>) -> Option<OpenedBatch> {
+        if std::mem::replace(next, 1) > 0 || offsets.is_empty() {
+            return None;
+        }
+        let Self { bytes, records } = self;
+        let records = RawRecords::listed(records, bytes.bytes().len());
+        Some(OpenedBatch { place: offsets.clone(), bytes, records, offsets: offsets.clone() })
+    }
+}
+
+/// The next of the batches with `all` these offsets that may have records with those that are `wanted`, and the first offset that
+/// can be in it.
+fn next_span(
+    batches: &Batches,
+    all: &Range<i64>,
+    wanted: &Range<i64>,
+    next: &mut usize,
+) -> Option<(usize, i64)> {
+    loop {
+        // A batch begins where the one before it ends, or later; what it says itself is not always its first offset.
+        let begin = match next.checked_sub(1) {
+            Some(before) => batches.spans[before].next_offset(),
+            None => all.start,
+        };
+        let index = *next;
+        let span = batches.spans.get(index).filter(|_| begin < wanted.end)?;
+        *next += 1;
+        if span.magic == 2 && span.base_offset >= wanted.end {
+            return None;
+        }
+        if span.next_offset() > wanted.start {
+            return Some((index, begin));
         }
     }
 }
@@ -167,7 +218,8 @@ impl RecordBytes {
 
 /// An opened batch.
 pub(crate) struct OpenedBatch {
-    span: BatchSpan,
+    /// Its offsets, as far as its header can be believed.
+    place: Range<i64>,
     bytes: Arc<RecordBytes>,
     records: RawRecords,
     offsets: Range<i64>,
@@ -188,7 +240,7 @@ impl OpenedBatch {
                 Ok(Some(record)) if record.offset < self.offsets.start => {}
                 Ok(Some(record)) if record.offset >= self.offsets.end => return Ok(None),
                 Ok(record) => return Ok(record),
-                Err(cause) => return Err(bad(self.bytes.partition(), &self.span, cause)),
+                Err(cause) => return Err(bad(self.bytes.partition(), self.place.clone(), cause)),
             }
         }
     }
@@ -196,7 +248,7 @@ impl OpenedBatch {
 
 impl fmt::Debug for OpenedBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenedBatch").field("span", &self.span).finish_non_exhaustive()
+        f.debug_struct("OpenedBatch").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -209,7 +261,7 @@ pub(crate) struct BadBatch {
 }
 
 #[cold]
-fn bad(name: &TopicPartition, span: &BatchSpan, cause: RecordError) -> BadBatch {
-    let error = KafkaError::Records { partition: name.clone(), offset: span.base_offset, cause };
-    BadBatch { offsets: span.base_offset..span.next_offset(), error }
+fn bad(name: &TopicPartition, offsets: Range<i64>, cause: RecordError) -> BadBatch {
+    let error = KafkaError::Records { partition: name.clone(), offset: offsets.start, cause };
+    BadBatch { offsets, error }
 }

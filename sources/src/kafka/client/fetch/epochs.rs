@@ -2,14 +2,18 @@
 //! whenever the leader has changed. After an election of a replica that lags behind, the log may be shorter than what was
 //! read, or have other records at the same offsets.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
 use super::partition::FetchPartition;
 use super::request::FetchPlan;
 use crate::kafka::client::connection::Connection;
 use crate::kafka::client::deadline::Deadline;
-use crate::kafka::client::leader_epochs::{epoch_ends, epoch_request};
 use crate::kafka::client::metadata::ClusterView;
-use crate::kafka::client::transport::{EpochEnd, FetchFailure, Want};
-use crate::kafka::wire::messages::OffsetForLeaderEpochResponse;
+use crate::kafka::client::transport::{FetchFailure, Want};
+use crate::kafka::wire::messages::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use crate::kafka::wire::{ApiKey, ErrorCode};
 use crate::kafka::{KafkaError, TopicPartition};
 
@@ -22,6 +26,15 @@ pub(super) struct Question {
     pub(super) current: i32,
     /// The epoch of what was read last.
     read: i32,
+}
+
+/// Where an epoch of leaders ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EpochEnd {
+    /// The epoch that was asked for, or the last one before it that left a record.
+    epoch: i32,
+    /// The offset behind its last record.
+    end_offset: i64,
 }
 
 /// What an answer means for a partition.
@@ -80,6 +93,37 @@ pub(super) fn ask(
         None => Finding::Unanswered,
     };
     Ok(Some(questions.iter().map(finding).collect()))
+}
+
+/// A question about epochs: the partition, the epoch of its leader, and the epoch that is asked for.
+fn epoch_request(of: &[(&TopicPartition, i32, i32)]) -> OffsetForLeaderEpochRequest {
+    let mut topics: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (name, current_leader_epoch, leader_epoch) in of {
+        topics.entry(&name.topic).or_default().push(OffsetForLeaderPartition {
+            partition: name.partition,
+            current_leader_epoch: *current_leader_epoch,
+            leader_epoch: *leader_epoch,
+        });
+    }
+    let topic = |(topic, partitions): (&str, _)| OffsetForLeaderTopic { topic: topic.to_owned(), partitions };
+    OffsetForLeaderEpochRequest { replica_id: -1, topics: topics.into_iter().map(topic).collect() }
+}
+
+/// The answer to it, by partition. No end: the broker knows nothing of the epoch.
+fn epoch_ends(
+    answer: &OffsetForLeaderEpochResponse,
+) -> HashMap<TopicPartition, (ErrorCode, Option<EpochEnd>)> {
+    let mut ends = HashMap::new();
+    for topic in &answer.topics {
+        let name: Arc<str> = topic.topic.as_str().into();
+        for partition in &topic.partitions {
+            let is_known = partition.leader_epoch >= 0 && partition.end_offset >= 0;
+            let end = EpochEnd { epoch: partition.leader_epoch, end_offset: partition.end_offset };
+            let partition_name = TopicPartition::new(Arc::clone(&name), partition.partition);
+            ends.insert(partition_name, (partition.error_code, is_known.then_some(end)));
+        }
+    }
+    ends
 }
 
 fn judge(question: &Question, end: Option<EpochEnd>) -> Finding {

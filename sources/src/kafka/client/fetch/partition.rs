@@ -14,8 +14,8 @@ const STARVED_MAX: u32 = 3;
 
 /// What a fetcher keeps of a partition.
 #[derive(Debug)]
-pub(super) struct FetchPartition {
-    pub(super) name: TopicPartition,
+pub(in crate::kafka::client) struct FetchPartition {
+    pub(in crate::kafka::client) name: TopicPartition,
     /// Which time it is that the partition is wanted: one that is left out and wanted again begins anew.
     pub(super) incarnation: u64,
     /// The id its topic had when it was first fetched.

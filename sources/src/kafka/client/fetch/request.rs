@@ -16,22 +16,22 @@ const WAIT_WITH_OTHERS_MS: i32 = 20;
 
 /// One partition of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Planned {
-    pub(super) name: TopicPartition,
-    pub(super) want: Want,
+pub(in crate::kafka::client) struct Planned {
+    pub(in crate::kafka::client) name: TopicPartition,
+    pub(in crate::kafka::client) want: Want,
 }
 
 /// A request, before it has a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FetchPlan {
-    pub(super) partitions: Vec<Planned>,
+pub(in crate::kafka::client) struct FetchPlan {
+    pub(in crate::kafka::client) partitions: Vec<Planned>,
     /// Some that belong to the broker are not asked for with it.
-    pub(super) leaves_out: bool,
+    pub(in crate::kafka::client) leaves_out: bool,
 }
 
 impl FetchPlan {
     /// Below version 3 a request has no limit for all partitions together: what is beyond it waits for its turn.
-    pub(super) fn cut_to(&mut self, total_bytes: u32) {
+    pub(in crate::kafka::client) fn cut_to(&mut self, total_bytes: u32) {
         let mut bytes = 0_u64;
         let fitting = self.partitions.iter().take_while(|planned| {
             let is_first = bytes == 0;
@@ -44,7 +44,7 @@ impl FetchPlan {
     }
 
     /// How long a broker may wait with the answer.
-    pub(super) fn max_wait_ms(&self, settings: &ClientSettings) -> i32 {
+    pub(in crate::kafka::client) fn max_wait_ms(&self, settings: &ClientSettings) -> i32 {
         let wait = i32::try_from(settings.fetch_max_wait.as_millis()).unwrap_or(i32::MAX);
         if self.leaves_out { wait.min(WAIT_WITH_OTHERS_MS) } else { wait }
     }

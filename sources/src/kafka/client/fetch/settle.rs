@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::answer;
+use super::answer::Read;
 use super::epochs::{Finding, Question};
-use super::frames::FrameBuffer;
 use super::partition::FetchPartition;
 use super::shared::FetchShared;
 use crate::kafka::KafkaError;
@@ -17,7 +16,7 @@ use crate::kafka::wire::messages::PartitionData;
 
 /// What becomes of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
+pub(in crate::kafka::client) enum Settled {
     /// It may be fetched now.
     Checked,
     /// It stays with the broker's thread.
@@ -27,7 +26,7 @@ pub(super) enum Settled {
 }
 
 /// Settles the partitions of one answer.
-pub(super) struct Settler<'a> {
+pub(in crate::kafka::client) struct Settler<'a> {
     shared: &'a FetchShared,
     node: i32,
     broker: &'a Arc<str>,
@@ -44,25 +43,25 @@ impl<'a> Settler<'a> {
         !self.has_something
     }
 
-    /// Hands over what a partition's answer has, or notes its error. The partition that `is_first` in the request has not
-    /// gone without records for the sake of others.
-    pub(super) fn settle(
+    /// Hands over what a partition's answer has, as it is `read`, or notes its error. The partition that `is_first` in the
+    /// request has not gone without records for the sake of others.
+    pub(in crate::kafka::client) fn settle(
         &mut self,
         partition: &mut FetchPartition,
         want: &Want,
         data: &PartitionData<'_>,
-        frame: &Arc<FrameBuffer>,
         is_first: bool,
+        read: impl FnOnce() -> Result<Read, FetchFailure>,
     ) -> Settled {
         self.has_something |= !data.error_code.is_ok();
         match data.error_code {
             ErrorCode::NONE if self.is_sent_elsewhere(partition, data) => {
-                let until = now() + self.shared.control.cluster.settings().metadata_max_age;
+                let until = now() + self.shared.cluster().settings().metadata_max_age;
                 partition.read_from(data.preferred_read_replica, until);
                 Settled::GivenBack
             }
             ErrorCode::NONE => {
-                if let Err(failure) = self.hand_over(partition, want, data, frame, is_first) {
+                if let Err(failure) = self.hand_over(partition, want, data, is_first, read) {
                     self.pause(partition, want.offset, failure);
                 }
                 Settled::Kept
@@ -85,7 +84,7 @@ impl<'a> Settler<'a> {
             && data.preferred_read_replica != self.node
             && data.records.is_empty()
             && !partition.is_at_follower()
-            && self.shared.control.cluster.target(data.preferred_read_replica).is_some()
+            && self.shared.cluster().target(data.preferred_read_replica).is_some()
     }
 
     /// What was found out about the log of a partition.
@@ -107,7 +106,7 @@ impl<'a> Settler<'a> {
     }
 
     /// The answer says nothing of a partition that it should be about.
-    pub(super) fn unanswered(
+    pub(in crate::kafka::client) fn unanswered(
         &self,
         partition: &mut FetchPartition,
         want: &Want,
@@ -157,17 +156,16 @@ impl<'a> Settler<'a> {
         partition: &mut FetchPartition,
         want: &Want,
         data: &PartitionData<'_>,
-        frame: &Arc<FrameBuffer>,
         is_first: bool,
+        read: impl FnOnce() -> Result<Read, FetchFailure>,
     ) -> Result<(), FetchFailure> {
         let name = partition.name.clone();
         if data.high_watermark < 0 {
             let (what, value) = ("high watermark", data.high_watermark);
             return Err(FetchFailure::Hostile(bad_value(self.broker, "Fetch", Some(&name), what, value)));
         }
-        let isolation = self.shared.control.cluster.settings().isolation;
-        let read = answer::read(&name, frame, data, want.offset, isolation)
-            .map_err(|cause| FetchFailure::Corrupt { offset: want.offset, cause })?;
+        let isolation = self.shared.cluster().settings().isolation;
+        let read = read()?;
         let is_new = read.next_offset > want.offset
             || read.truncated_record.is_some_and(|bytes| bytes > want.max_bytes);
         self.has_something |= is_new;
@@ -196,7 +194,6 @@ impl<'a> Settler<'a> {
             leader_epoch: read.leader_epoch.or(want.leader_epoch),
             high_watermark: data.high_watermark,
             last_stable,
-            log_start: Some(data.log_start_offset).filter(|offset| *offset >= 0),
             truncated_record: read.truncated_record,
         };
         self.shared.sink.fetched(&name, fetched);

@@ -10,23 +10,21 @@ use std::{fmt, io};
 use batchmill::Mono;
 use parking_lot::{Condvar, Mutex};
 
-use super::frames::FramePool;
+use super::FetchClient;
 use super::partition::FetchPartition;
 use crate::kafka::TopicPartition;
-use crate::kafka::client::cluster::Watcher;
-use crate::kafka::client::control::Control;
+use crate::kafka::client::cluster::{Cluster, Watcher};
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::transport::FetchSink;
 use crate::kafka::client::way_out::WayOut;
 
 /// Shared by the fetcher and its threads.
-pub(super) struct FetchShared {
-    pub(super) control: Arc<Control>,
+pub(in crate::kafka::client) struct FetchShared {
+    pub(super) client: Arc<dyn FetchClient>,
     pub(super) sink: Arc<dyn FetchSink>,
     /// The threads' names begin with it.
     pub(super) thread_prefix: String,
-    pub(super) frames: FramePool,
-    pub(super) way_out: WayOut,
+    pub(in crate::kafka::client) way_out: WayOut,
     state: Mutex<State>,
     /// The supervisor waits here.
     supervisor: Condvar,
@@ -57,14 +55,11 @@ struct Inbox {
 }
 
 impl FetchShared {
-    pub(super) fn new(control: Arc<Control>, sink: Arc<dyn FetchSink>, thread_prefix: &str) -> Self {
-        // Of the answers in tasks' hands, two at a time come back for the next ones.
-        let frames = FramePool::new(2 * control.cluster.settings().fetch_bytes as usize);
+    pub(super) fn new(client: Arc<dyn FetchClient>, sink: Arc<dyn FetchSink>, thread_prefix: &str) -> Self {
         Self {
-            control,
+            client,
             sink,
             thread_prefix: thread_prefix.to_owned(),
-            frames,
             way_out: WayOut::default(),
             state: Mutex::default(),
             supervisor: Condvar::new(),
@@ -72,9 +67,13 @@ impl FetchShared {
         }
     }
 
+    pub(in crate::kafka::client) fn cluster(&self) -> &Arc<Cluster> {
+        self.client.cluster()
+    }
+
     /// Replaces the partitions that are wanted.
     pub(super) fn set_partitions(&self, partitions: &[TopicPartition]) {
-        let backoff = self.control.cluster.settings().backoff;
+        let backoff = self.cluster().settings().backoff;
         let mut state = self.state.lock();
         let state = &mut *state;
         let mut before = std::mem::take(&mut state.wanted);

@@ -56,7 +56,7 @@ impl Supervisor<'_> {
         let mut round = Round::default();
         for mut partition in idle {
             let (place, is_stale) = {
-                let view = self.shared.control.cluster.view();
+                let view = self.shared.cluster().view();
                 let known_since = view.known_since(&partition.name.topic);
                 (partition.place(&view, now), partition.is_stale(known_since))
             };
@@ -85,17 +85,13 @@ impl Supervisor<'_> {
         let name = format!("-fetch-{node}");
         if let Err(error) = self.shared.spawn(&name, move |shared| worker::run(shared, node)) {
             log::error!("no thread to fetch from broker {node}: {error}");
-            self.shared.dissolve(
-                node,
-                Vec::new(),
-                now() + self.shared.control.cluster.settings().backoff.longest,
-            );
+            self.shared.dissolve(node, Vec::new(), now() + self.shared.cluster().settings().backoff.longest);
         }
     }
 
     /// Asks the cluster for what is not known, or not known newly; when to look again.
     fn ask(&mut self, mut round: Round) -> Option<Mono> {
-        let settings = self.shared.control.cluster.settings();
+        let settings = self.shared.cluster().settings();
         let moment = now();
         let due = *self.asked.get_or_insert(moment) + settings.metadata_max_age;
         if round.homeless.is_empty() && moment < due {
@@ -112,7 +108,7 @@ impl Supervisor<'_> {
         let topics = if moment < due { topics_of(&round.homeless) } else { self.shared.wanted_topics() };
         let answer = {
             let way = (&self.shared.way_out, Deadline::after(settings.request_timeout));
-            self.shared.control.ask_topics(TopicFilter::Names(&topics), way)
+            self.shared.client.ask_topics(TopicFilter::Names(&topics), way)
         };
         self.asked = Some(now());
         self.report(&mut round.homeless, &answer);

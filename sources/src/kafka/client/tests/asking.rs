@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::fake::kafka::{ApiKey, ErrorCode, FakeRecord, Profile};
 use crate::kafka::KafkaError;
-use crate::kafka::client::transport::{
-    Committed, EpochEnd, OffsetAt, PartitionInfo, TopicError, TopicFilter,
-};
+use crate::kafka::client::transport::{Committed, OffsetAt, PartitionInfo, TopicError, TopicFilter};
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -138,7 +136,7 @@ fn a_coordinator_that_moves_is_found_again() {
     let kafka = FakeKafka::builder().brokers(3).topic("t", 1).start().unwrap();
     let client = client(&kafka);
     let commit = |offset| {
-        let committed = Committed { offset, leader_epoch: None, metadata: String::new() };
+        let committed = Committed::at(offset);
         client.commit("g", &[(partition("t", 0), committed)], soon()).unwrap();
     };
     for broker in kafka.brokers() {
@@ -156,24 +154,14 @@ fn a_coordinator_that_moves_is_found_again() {
 fn a_group_with_members_is_named() {
     let kafka = FakeKafka::builder().topic("t", 1).start().unwrap();
     kafka.on(ApiKey::OFFSET_COMMIT).fail(ErrorCode::UNKNOWN_MEMBER_ID);
-    let committed = Committed { offset: 1, leader_epoch: None, metadata: String::new() };
+    let committed = Committed::at(1);
     let error = client(&kafka).commit("g", &[(partition("t", 0), committed)], soon()).unwrap_err();
     assert!(matches!(&error, KafkaError::ForeignGroup { group, .. } if &**group == "g"), "{error}");
-}
-
-#[test]
-fn the_end_of_an_epoch_is_told_from_2_4_on() {
-    for profile in Profile::all() {
-        let kafka = FakeKafka::builder().profile(profile).brokers(2).topic("t", 1).start().unwrap();
-        store(&kafka, "t", 0, 0, 5);
-        let epoch = kafka.leader_epoch("t", 0).unwrap();
-        let other = 3 - kafka.leader("t", 0).unwrap().unwrap();
-        kafka.move_leader("t", 0, other).unwrap();
-        store(&kafka, "t", 0, 5, 5);
-        let end = client(&kafka).epoch_end(&partition("t", 0), epoch, soon()).unwrap();
-        let expected = Some(EpochEnd { epoch, end_offset: 5 }).filter(|_| profile >= Profile::V2_4);
-        assert_eq!(end, expected, "{profile}");
-    }
+    assert_eq!(
+        error.to_string(),
+        "offsets of the group \"g\" are committed by members of the group too; end that first (a member that was \
+         killed stays until its session ends), or use another group.id"
+    );
 }
 
 #[test]

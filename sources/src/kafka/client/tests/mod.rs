@@ -29,7 +29,7 @@ fn soon() -> Deadline {
 }
 
 /// Settings that do not make a test wait.
-fn settings(kafka: &FakeKafka) -> ClientSettings {
+pub(super) fn settings(kafka: &FakeKafka) -> ClientSettings {
     settings_for(&kafka.bootstrap())
 }
 
@@ -45,7 +45,7 @@ fn client(kafka: &FakeKafka) -> NativeTransport {
     NativeTransport::new(settings(kafka))
 }
 
-fn partition(topic: &str, number: i32) -> TopicPartition {
+pub(super) fn partition(topic: &str, number: i32) -> TopicPartition {
     TopicPartition::new(topic, number)
 }
 
@@ -55,17 +55,17 @@ fn text(number: usize) -> String {
 
 /// A sink that opens what comes at once, and checks that nothing is missing or doubled.
 #[derive(Default)]
-struct Collected {
-    state: Mutex<State>,
+pub(super) struct Collected {
+    pub(super) state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Of partitions that are wanted.
-    wants: HashMap<TopicPartition, Want>,
-    values: HashMap<TopicPartition, Vec<(i64, String)>>,
-    failures: Vec<(TopicPartition, FetchFailure)>,
+    pub(super) wants: HashMap<TopicPartition, Want>,
+    pub(super) values: HashMap<TopicPartition, Vec<(i64, String)>>,
+    pub(super) failures: Vec<(TopicPartition, FetchFailure)>,
     last: HashMap<TopicPartition, Fetched>,
 }
 
@@ -119,7 +119,10 @@ impl FetchSink for Collected {
 }
 
 impl Collected {
-    fn start(client: &NativeTransport, wants: &[(TopicPartition, Want)]) -> (Arc<Self>, Box<dyn Fetcher>) {
+    pub(super) fn start(
+        client: &dyn Transport,
+        wants: &[(TopicPartition, Want)],
+    ) -> (Arc<Self>, Box<dyn Fetcher>) {
         let sink = Arc::new(Self::default());
         sink.state.lock().wants.extend(wants.iter().cloned());
         let mut fetcher = client.fetcher(Arc::clone(&sink) as Arc<dyn FetchSink>, "test").unwrap();
@@ -130,7 +133,7 @@ impl Collected {
 
     /// Waits until it is so.
     #[track_caller]
-    fn wait_for(&self, what: &str, is_so: impl Fn(&State) -> bool) {
+    pub(super) fn wait_for(&self, what: &str, is_so: impl Fn(&State) -> bool) {
         let deadline = soon();
         let mut state = self.state.lock();
         while !is_so(&state) {
@@ -146,7 +149,7 @@ impl Collected {
 
     /// Waits for so many values of a partition, and checks that they are numbered from 0 on.
     #[track_caller]
-    fn wait_for_values(&self, name: &TopicPartition, count: usize) {
+    pub(super) fn wait_for_values(&self, name: &TopicPartition, count: usize) {
         self.wait_for("values", |state| state.values.get(name).map_or(0, Vec::len) >= count);
         let state = self.state.lock();
         let values: Vec<_> = state.values[name].iter().map(|(_, value)| value.clone()).collect();
@@ -159,7 +162,7 @@ impl Collected {
     }
 }
 
-fn from_start(name: &TopicPartition) -> (TopicPartition, Want) {
+pub(super) fn from_start(name: &TopicPartition) -> (TopicPartition, Want) {
     from(name, 0, None)
 }
 
