@@ -1,6 +1,7 @@
 //! What is wrong with a membership; [`KafkaError::Group`](crate::kafka::KafkaError::Group) names server, group and member.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::kafka::{ErrorCode, WireError};
 
@@ -21,6 +22,20 @@ pub enum GroupError {
     BadShare(WireError),
     /// The server refuses this member.
     Refused(ErrorCode),
+    /// Another member of a group in ZooKeeper has the same id (`consumer.id`), and keeps it.
+    MemberTwice,
+    /// A node of the group in ZooKeeper holds something else than it should.
+    ForeignNode {
+        /// Its path, below the chroot.
+        path: Arc<str>,
+        /// What is wrong with its contents.
+        problem: String,
+    },
+    /// No broker is registered in the ZooKeeper that listens by the protocol. The chroot may be another one.
+    NoBrokers {
+        /// The protocol: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+        protocol: String,
+    },
 }
 
 impl fmt::Display for GroupError {
@@ -33,6 +48,11 @@ impl fmt::Display for GroupError {
             }
             Self::BadShare(cause) => write!(f, "the member that shares out sends no partitions: {cause}"),
             Self::Refused(code) => write!(f, "{code}"),
+            Self::MemberTwice => f.write_str("another member has the same id"),
+            Self::ForeignNode { path, problem } => write!(f, "the ZooKeeper node {path} {problem}"),
+            Self::NoBrokers { protocol } => {
+                write!(f, "no broker is registered that listens by {protocol}; is it another chroot?")
+            }
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::kafka::{KafkaError, TopicPartition};
 /// Offsets of partitions, as they are committed.
 pub(crate) type Offsets = Vec<(TopicPartition, Committed)>;
 
+/// Tells the membership what is done, some time after it has asked. Called once, on any thread.
+pub(crate) type Later = Box<dyn FnOnce(Offsets) + Send>;
+
 /// A member of a consumer group, on threads of its own from its start until it [leaves](Self::leave). Dropping it without
 /// that ends the threads and tells the group nothing: to the group it has crashed.
 ///
@@ -41,14 +44,22 @@ pub(crate) trait RebalanceListener: Send + Sync {
     fn assigned(&self, partitions: &[TopicPartition]);
 
     /// What is done and was not yet given to be committed, of all partitions of this member. Asked before the group shares
-    /// out anew, and before the member leaves; what it returns is committed first. With `pause` any of the partitions may go
-    /// to others then: what is taken of them before the next call of [`assigned`](Self::assigned) or [`lost`](Self::lost)
-    /// may be read twice.
+    /// out anew where it keeps them, and before it leaves; what it returns is committed first. With `pause` the partitions go
+    /// to others then, and nothing is to be taken of them any more.
     fn done(&self, pause: bool) -> Offsets;
 
+    /// The group shares out anew, and any of this member's partitions may go to others: what is taken of them before the next
+    /// call of [`assigned`](Self::assigned) or [`lost`](Self::lost) may be read twice. What is done of them, and returned, is
+    /// committed before. With `None` the listener waits for what still runs, and gives what is done to `later`; so long the
+    /// group does not share out, within limits.
+    fn may_go(&self, later: Later) -> Option<Offsets>;
+
     /// These partitions are to be given up; nobody else has them yet. What is done of them, and returned, is committed
-    /// before the group learns that they are free.
-    fn revoked(&self, partitions: &[TopicPartition]) -> Offsets;
+    /// before the group learns that they are free; with `None` as with [`may_go`](Self::may_go).
+    fn revoked(&self, partitions: &[TopicPartition], later: Later) -> Option<Offsets>;
+
+    /// Of what [may go](Self::may_go), these have gone to others.
+    fn handed_over(&self, partitions: &[TopicPartition]);
 
     /// These partitions are no longer this member's, and others may have them: nothing more can be committed for them.
     fn lost(&self, partitions: &[TopicPartition]);
@@ -57,8 +68,8 @@ pub(crate) trait RebalanceListener: Send + Sync {
     /// member's.
     fn committed(&self, offsets: &Offsets, result: &Result<(), KafkaError>);
 
-    /// Whether batches come to their end. A member that does not make progress for too long leaves the group, so that
-    /// others read its partitions, and joins again when it does.
+    /// Whether batches come to their end; `false` once one has not for `max.poll.interval.ms`. Then the member leaves the
+    /// group, so that others read its partitions, and joins again when there is progress.
     fn makes_progress(&self) -> bool;
 
     /// The membership has ended and does not begin anew: for a reason that waiting does not mend.

@@ -7,13 +7,21 @@
 mod assignor;
 mod classic;
 mod error;
+#[cfg(test)]
+pub(in crate::kafka) mod heard;
+pub(in crate::kafka) mod inbox;
+pub(in crate::kafka) mod member;
 mod membership;
 mod params;
 mod subscription;
+mod threads;
 
 pub use self::assignor::{Assignor, share_among_strangers};
+#[cfg(feature = "fake")]
+#[doc(hidden)]
+pub use self::classic::rehearse_membership;
 pub(crate) use self::classic::{ClassicGroup, GroupSettings};
 pub use self::error::GroupError;
-pub(crate) use self::membership::{Membership, RebalanceListener};
+pub(crate) use self::membership::{Later, Membership, Offsets, RebalanceListener};
 pub(in crate::kafka) use self::params::GroupParams;
 pub(crate) use self::subscription::Subscription;

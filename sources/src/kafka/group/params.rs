@@ -13,6 +13,10 @@ const SESSION: Duration = Duration::from_secs(45);
 /// The longest session that brokers of 0.9 allow.
 const SESSION_OF_0_9: Duration = Duration::from_secs(30);
 
+/// The session of a member at a ZooKeeper that does not name one, as of old consumers.
+#[cfg(feature = "zookeeper")]
+const SESSION_OF_ZOOKEEPER: Duration = Duration::from_secs(6);
+
 /// The longest time between two heartbeats that nobody has named.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 
@@ -25,6 +29,8 @@ pub(in crate::kafka) struct GroupParams {
     heartbeat: Option<Duration>,
     /// How long batches may come to no end before the member leaves; also how long a rebalance waits for it.
     pub(super) max_poll: Duration,
+    /// How long batches are waited for that hold records of partitions which are to be given up.
+    rebalance_wait: Duration,
     /// The best liked first, one at least.
     pub(super) assignors: Vec<Assignor>,
 }
@@ -36,6 +42,7 @@ impl Default for GroupParams {
             session: None,
             heartbeat: None,
             max_poll: Duration::from_secs(300),
+            rebalance_wait: Duration::ZERO,
             assignors: Assignor::DEFAULT.to_vec(),
         }
     }
@@ -47,10 +54,32 @@ impl GroupParams {
         self.session.unwrap_or(if join_version == 0 { SESSION_OF_0_9 } else { SESSION })
     }
 
+    /// The same at a ZooKeeper.
+    #[cfg(feature = "zookeeper")]
+    pub(in crate::kafka) fn zookeeper_session(&self) -> Duration {
+        self.session.unwrap_or(SESSION_OF_ZOOKEEPER)
+    }
+
+    /// The name that the member keeps, if it has one.
+    pub(in crate::kafka) fn instance_id(&self) -> Option<&str> {
+        self.instance_id.as_deref()
+    }
+
+    /// Whether the member can share out so.
+    #[cfg(feature = "zookeeper")]
+    pub(in crate::kafka) fn offers(&self, assignor: Assignor) -> bool {
+        self.assignors.contains(&assignor)
+    }
+
     /// How often it gives one in a session of that length: often enough that a rebalance takes a small part of what a
     /// member that is gone would cost.
     pub(super) fn heartbeat(&self, session: Duration) -> Duration {
         self.heartbeat.unwrap_or(HEARTBEAT.min(session / 24)).max(Duration::from_millis(1))
+    }
+
+    /// How long batches are waited for that hold records of partitions which are to be given up.
+    pub(in crate::kafka) fn rebalance_wait(&self) -> Duration {
+        self.rebalance_wait
     }
 
     /// How long no batch may come to its end.
@@ -62,11 +91,11 @@ impl GroupParams {
     pub(in crate::kafka) fn apply(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
         let time = |into: &mut Option<Duration>| positive_millis(name, value).map(|time| *into = Some(time));
         let done = match name {
-            "group.instance.id" => {
+            "group.instance.id" | "consumer.id" => {
                 self.instance_id = Some(value.to_owned()).filter(|id| !id.is_empty());
                 Ok(())
             }
-            "session.timeout.ms" => time(&mut self.session),
+            "session.timeout.ms" | "zookeeper.session.timeout.ms" => time(&mut self.session),
             "heartbeat.interval.ms" => time(&mut self.heartbeat),
             "max.poll.interval.ms" => positive_millis(name, value).map(|time| self.max_poll = time),
             "partition.assignment.strategy" => {
@@ -95,14 +124,16 @@ impl GroupParams {
 impl KafkaParams {
     /// A name that the member keeps when it starts anew (`group.instance.id`), and nobody else in the group has: then its
     /// partitions wait for it until its session ends, and the group does not share out anew. Needs brokers from 2.3 on;
-    /// older ones are not told of it. Default: none.
+    /// older ones are not told of it. In a group that ZooKeeper coordinates it is the rest of the member's id, behind the
+    /// group's name (`consumer.id`), and two members of one id are an error. Default: none.
     pub fn instance_id(mut self, id: impl Into<String>) -> Self {
         self.group.instance_id = Some(id.into()).filter(|id| !id.is_empty());
         self
     }
 
     /// How long a member may give no sign of life before others get its partitions (`session.timeout.ms`). Default 45 s;
-    /// 30 s with brokers of 0.9, which allow no more.
+    /// 30 s with brokers of 0.9, which allow no more; 6 s at a ZooKeeper (`zookeeper.session.timeout.ms`), which allows 2 to
+    /// 20 of its ticks.
     pub fn session_timeout(mut self, timeout: Duration) -> Self {
         if timeout.is_zero() {
             self.note("a session must not last zero time".to_owned());
@@ -128,6 +159,21 @@ impl KafkaParams {
             self.note("max_poll_interval must not be zero".to_owned());
         }
         self.group.max_poll = interval;
+        self
+    }
+
+    /// How long a member of a reliable stream waits, when the group shares out anew, for the batches that run with records of
+    /// partitions which go to others, or may, so that these are committed before and nobody reads them twice. No batch takes
+    /// of such partitions meanwhile. Default: not at all; what running batches have is read again where the partition goes.
+    ///
+    /// The whole group waits for its slowest member, but no longer than half of
+    /// [`max_poll_interval`](Self::max_poll_interval), nor than [`request_timeout`](Self::request_timeout) (30 s by default); a
+    /// longer wait is cut to that. What is not done by then is read again and told of (`commit_skipped`). In a group in
+    /// ZooKeeper old consumers give up claiming a partition after `rebalance.max.retries` times `rebalance.backoff.ms`, 8 s by
+    /// default: wait for less. For streams other than those of
+    /// [`create_reliable_stream`](crate::kafka::create_reliable_stream) it means nothing.
+    pub fn rebalance_wait(mut self, wait: Duration) -> Self {
+        self.group.rebalance_wait = wait;
         self
     }
 

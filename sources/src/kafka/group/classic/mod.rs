@@ -10,11 +10,9 @@
 
 mod ask;
 mod driver;
-mod inbox;
 mod machine;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,9 +20,11 @@ use std::time::Duration;
 
 use self::ask::Asker;
 use self::driver::Driver;
-use self::inbox::Inbox;
-use self::machine::{Machine, MachineConfig};
-use self::threads::Threads;
+#[cfg(feature = "fake")]
+#[doc(hidden)]
+pub use self::machine::rehearse_membership;
+use self::machine::{Event, Machine, MachineConfig};
+use super::member::Member;
 use super::membership::Offsets;
 use super::{GroupParams, Membership, RebalanceListener, Subscription};
 use crate::kafka::client::backoff::random_seed;
@@ -33,9 +33,6 @@ use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::transport::Committed;
 use crate::kafka::client::way_out::WayOut;
 use crate::kafka::{KafkaError, KafkaParams, TopicPartition};
-
-/// How long the end of the threads is waited for.
-const END: Duration = Duration::from_secs(2);
 
 /// What a member is told at its start, beside its topics.
 #[derive(Clone, Debug)]
@@ -75,9 +72,7 @@ impl GroupSettings {
 pub(crate) struct ClassicGroup {
     settings: GroupSettings,
     control: Arc<Control>,
-    inbox: Arc<Inbox>,
-    way_out: WayOut,
-    threads: Threads,
+    member: Member<Event>,
 }
 
 impl ClassicGroup {
@@ -102,23 +97,12 @@ impl ClassicGroup {
             backoff: client.backoff,
             seed: random_seed(),
         });
-        let (inbox, way_out) = (Arc::new(Inbox::default()), WayOut::default());
+        let way_out = WayOut::default();
         let asker = Asker::new(&settings, Arc::clone(&control), way_out.clone());
-        let group = Self { settings, control, inbox, way_out, threads: Threads::default() };
-        let driver = Driver::new(machine, asker, listener, &group.inbox, &group.threads);
-        let driver = driver.map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })?;
-        let started = group.threads.spawn("kafka-group", move || driver.run());
-        started.map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })?;
-        Ok(group)
-    }
-
-    /// Ends the threads, whatever they do.
-    fn close(&self) {
-        self.inbox.close();
-        self.way_out.close();
-        for name in self.threads.join(Deadline::after(END)) {
-            log::warn!("the thread {name} has not ended within {END:?} and is left alone");
-        }
+        let member = Member::new(move || way_out.close());
+        let driver = Driver::new(asker, listener, &member).map_err(KafkaError::no_thread)?;
+        member.start(machine, move |action| driver.perform(action))?;
+        Ok(Self { settings, control, member })
     }
 }
 
@@ -132,19 +116,11 @@ impl Membership for ClassicGroup {
     }
 
     fn commit(&self, offsets: Offsets) {
-        self.inbox.commit(offsets);
+        self.member.commit(offsets);
     }
 
     fn leave(&self, deadline: Deadline) {
-        self.inbox.leave();
-        self.inbox.wait_for_end(deadline);
-        self.close();
-    }
-}
-
-impl Drop for ClassicGroup {
-    fn drop(&mut self) {
-        self.close();
+        self.member.leave(deadline);
     }
 }
 

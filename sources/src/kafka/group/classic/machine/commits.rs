@@ -92,13 +92,13 @@ impl Commits {
     }
 
     /// The partitions of which something waits.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fake"))]
     pub(super) fn waiting(&self) -> impl Iterator<Item = &TopicPartition> {
         self.waiting.keys()
     }
 
     /// The partitions of which something waits or is under way.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fake"))]
     pub(super) fn kept(&self) -> impl Iterator<Item = &TopicPartition> {
         self.waiting.keys().chain(self.under_way.iter().flat_map(|under_way| under_way.offsets.keys()))
     }

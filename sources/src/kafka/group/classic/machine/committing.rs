@@ -25,8 +25,7 @@ impl Machine {
 
     /// Sends what waits, if it can be sent now.
     pub(super) fn send_commits(&mut self, now: Mono, out: &mut Vec<Action>) {
-        // What goes together comes together.
-        if self.asked_done > 0 || !self.may_commit() {
+        if !self.may_commit() {
             return;
         }
         let (member, generation) = (self.me.id.clone(), self.me.generation);
@@ -35,14 +34,15 @@ impl Machine {
         }
     }
 
-    /// Whether the coordinator takes offsets now. Between JoinGroup and SyncGroup it does not.
+    /// Whether offsets are sent now. Between JoinGroup and SyncGroup the coordinator takes none; and what the listener is about
+    /// to say goes along, but if it says it later.
     pub(super) fn may_commit(&self) -> bool {
         let is_member = self.me.generation >= 0 && self.coordinator;
         let sends = matches!(
             self.phase,
             Phase::Stable | Phase::Preparing { .. } | Phase::Joining | Phase::Leaving { asked: false, .. }
         );
-        is_member && sends
+        is_member && sends && self.asked_done == 0
     }
 
     fn may_commit_for(&self, partition: &TopicPartition) -> bool {

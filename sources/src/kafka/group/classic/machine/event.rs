@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kafka::group::inbox::Next;
 use crate::kafka::group::membership::Offsets;
 use crate::kafka::wire::ErrorCode;
 use crate::kafka::{KafkaError, TopicPartition};
@@ -29,8 +30,10 @@ pub(in crate::kafka::group::classic) enum Event {
     Committed(Result<CommitAnswer, Trouble>),
     /// Answers [`Action::Leave`], well or not.
     Left,
-    /// Answers [`Action::AskDone`] and [`Action::Revoke`], before any other event.
+    /// Answers [`Action::AskDone`], [`Action::Yield`] and [`Action::Revoke`] before any other event, or after [`Event::Later`].
     Done(Offsets),
+    /// [`Action::Yield`] or [`Action::Revoke`] will be answered later, before any other event.
+    Later,
     /// Answers [`Action::AskProgress`].
     Progress(bool),
     /// Somebody wants offsets to be committed.
@@ -39,6 +42,18 @@ pub(in crate::kafka::group::classic) enum Event {
     Leave,
     /// The end took too long: what is not done stays undone.
     Abandon,
+}
+
+impl From<Next<Event>> for Event {
+    fn from(next: Next<Event>) -> Self {
+        match next {
+            Next::Answer(answer) => answer,
+            Next::Commit(offsets) => Event::Commit(offsets),
+            Next::Leave => Event::Leave,
+            Next::Abandon => Event::Abandon,
+            Next::Wake => Event::Wake,
+        }
+    }
 }
 
 /// What a driver has to do, in the order given.
@@ -58,15 +73,21 @@ pub(in crate::kafka::group::classic) enum Action {
     Commit { member: String, generation: i32, offsets: Offsets },
     /// Tell the group that the member goes, beside whatever else is asked; answer with [`Event::Left`].
     Leave { member: String },
-    /// Ask the listener what is done; answer with [`Event::Done`]. With `pause` all its partitions may go to others.
+    /// Ask the listener what is done; answer with [`Event::Done`]. With `pause` all its partitions go to others.
     AskDone { pause: bool },
-    /// Tell the listener to give up partitions; answer with [`Event::Done`] and what is done of them.
+    /// Tell the listener that any of its partitions may go to others; answer with [`Event::Done`] and what is done,
+    /// or with [`Event::Later`].
+    Yield,
+    /// Tell the listener to give up partitions; answer with [`Event::Done`] and what is done of them, or with
+    /// [`Event::Later`].
     Revoke(Vec<TopicPartition>),
     /// Ask the listener whether batches come to their end; answer with [`Event::Progress`].
     AskProgress,
     /// Tell the listener what it has from now on.
     Assigned(Vec<TopicPartition>),
-    /// Tell the listener what it has no more.
+    /// Tell the listener what others have by now, of what it was told that it may go.
+    HandedOver(Vec<TopicPartition>),
+    /// Tell the listener what it has no more, without a word before.
     Lost(Vec<TopicPartition>),
     /// Tell the listener what became of offsets.
     Committed(Offsets, CommitResult),

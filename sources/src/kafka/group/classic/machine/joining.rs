@@ -48,12 +48,14 @@ impl Machine {
         };
         self.me.server = joined.server;
         self.me.id = joined.member;
-        self.me.generation = joined.generation;
-        self.me.session = joined.session;
         self.me.keeps_name = joined.keeps_name;
         if !was_joining {
+            // It is leaving: the id is what it says goodbye with. In the new generation it never has a share, and nothing is
+            // committed under that.
             return;
         }
+        self.me.generation = joined.generation;
+        self.me.session = joined.session;
         self.is_well(now);
         self.me.leads = joined.leader == self.me.id;
         let Some(assignor) = Assignor::named(&joined.protocol) else {
@@ -150,28 +152,35 @@ impl Machine {
             out.push(Action::Lost(std::mem::take(&mut self.held).into_iter().collect()));
             self.drop_foreign(out);
         }
+        self.lose_what_is_awaited(out);
         let new: Vec<_> = share.difference(&self.held).cloned().collect();
         let gone: Vec<_> = self.held.difference(&share).cloned().collect();
-        if self.held.is_empty() {
-            self.stalled_since = now;
-        }
         self.held = share;
         self.held_generation = self.me.generation;
-        self.giving.clear();
         self.phase = Phase::Stable;
         let gives_up = is_cooperative && !gone.is_empty();
         if gives_up {
             self.giving.extend(gone.iter().cloned());
         }
         self.drop_foreign(out);
+        if !gives_up && !gone.is_empty() {
+            out.push(Action::HandedOver(gone.clone()));
+        }
+        out.push(Action::Assigned(new));
+        // At last, for the group has shared out with that: what is waited for is waited for from now on.
         if gives_up {
             self.asked_done += 1;
             out.push(Action::Revoke(gone));
             self.prepare(now, out);
-        } else if !gone.is_empty() {
-            out.push(Action::Lost(gone));
         }
-        out.push(Action::Assigned(new));
+    }
+
+    /// What the listener still waits with is gone: the member has joined without it.
+    pub(super) fn lose_what_is_awaited(&mut self, out: &mut Vec<Action>) {
+        if self.awaited > 0 && !self.giving.is_empty() {
+            out.push(Action::Lost(self.giving.iter().cloned().collect()));
+        }
+        self.giving.clear();
     }
 
     /// Commits what is done, and joins again then.
@@ -179,8 +188,8 @@ impl Machine {
         let patience = self.config.patience.min(self.config.params.max_poll / 2);
         self.phase = Phase::Preparing { until: now + patience };
         self.asked_done += 1;
-        let pause = !self.me.assignor.is_some_and(Assignor::is_cooperative);
-        out.push(Action::AskDone { pause });
+        let keeps_all = self.me.assignor.is_some_and(Assignor::is_cooperative);
+        out.push(if keeps_all { Action::AskDone { pause: false } } else { Action::Yield });
     }
 
     /// Joins again where that gives other partitions.

@@ -18,7 +18,7 @@ impl Machine {
             _ => {}
         }
         self.phase = Phase::Leaving { until: now + self.config.patience, then, asked: false };
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || self.awaited > 0 {
             self.asked_done += 1;
             out.push(Action::AskDone { pause: true });
         }
@@ -27,7 +27,8 @@ impl Machine {
     /// Tells the group once what is done is committed.
     pub(super) fn go_on_leaving(&mut self, now: Mono, until: Mono, then: Then, out: &mut Vec<Action>) {
         let is_over = until <= now;
-        if self.asked_done > 0 || (!is_over && self.me.generation >= 0 && !self.commits.is_idle()) {
+        let is_committing = self.me.generation >= 0 && !self.commits.is_idle();
+        if !is_over && (self.asked_done > 0 || self.awaited > 0 || is_committing) {
             return;
         }
         // The id comes with the answer.
@@ -64,17 +65,16 @@ impl Machine {
         }
     }
 
-    /// Batches come to their end, or do not: then others shall have the partitions.
+    /// Batches come to their end, or have not for too long, which the listener measures: then others shall have the partitions.
     pub(super) fn progress(&mut self, now: Mono, is_made: bool, out: &mut Vec<Action>) {
         if is_made {
-            self.stalled_since = now;
             if matches!(self.phase, Phase::Out { .. }) {
                 self.phase = Phase::Unjoined;
             }
             return;
         }
         let is_member = matches!(self.phase, Phase::Stable | Phase::Preparing { .. });
-        if is_member && !self.held.is_empty() && now - self.stalled_since >= self.config.params.max_poll {
+        if is_member && !self.held.is_empty() {
             let detail = format!("no batch has come to its end for {:?}", self.config.params.max_poll);
             out.push(Action::Tell("no_progress", detail));
             self.leave(now, Then::Out, out);

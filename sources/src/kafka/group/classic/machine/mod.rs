@@ -13,13 +13,16 @@
 //! - Between JoinGroup and SyncGroup nothing can be committed. What comes then waits.
 //! - A member that waits in JoinGroup or SyncGroup is alive to its broker (all brokers from 0.9 on), so that heartbeats are
 //!   sent only between those.
-//! - What one event asks the listener is answered by the driver before the next event.
+//! - What one event asks the listener is answered by the driver before the next event, but that of partitions that are to be
+//!   given up: the listener may wait for what still runs.
 
 mod commits;
 mod committing;
 mod event;
 mod joining;
 mod leaving;
+#[cfg(any(test, feature = "fake"))]
+mod rehearsal;
 #[cfg(test)]
 mod tests;
 mod topics;
@@ -34,11 +37,15 @@ use batchmill::Mono;
 
 use self::commits::Commits;
 pub(super) use self::event::{Action, CommitAnswer, Event, Joined, JoinedMember, Seen, Trouble, Wanted};
+#[cfg(feature = "fake")]
+#[doc(hidden)]
+pub use self::rehearsal::rehearse_membership;
 use self::topics::Topics;
 use self::verdict::Verdict;
 use crate::kafka::TopicPartition;
 use crate::kafka::client::backoff::{Backoff, BackoffRange};
 use crate::kafka::group::assignor::{Assignor, Counts, GroupMember};
+use crate::kafka::group::member::StateMachine;
 use crate::kafka::group::{GroupParams, Subscription};
 
 /// What a membership is told at its start.
@@ -80,14 +87,14 @@ pub(in crate::kafka::group::classic) struct Machine {
     held_generation: i32,
     /// What it has given up, while what is done of that is committed.
     giving: BTreeSet<TopicPartition>,
-    /// How many answers to [`Action::AskDone`] and [`Action::Revoke`] are to come.
+    /// How many answers to [`Action::AskDone`], [`Action::Yield`] and [`Action::Revoke`] are to come before any other event.
     asked_done: u32,
+    /// How many come later.
+    awaited: u32,
     /// What it joined for.
     joined_topics: BTreeSet<Arc<str>>,
     /// What it shared out last, as the leader.
     shared: Counts,
-    /// Since when batches have come to no end.
-    stalled_since: Mono,
 }
 
 /// Where the member is.
@@ -159,6 +166,72 @@ enum Asking {
     Heartbeat { sent: Mono },
 }
 
+impl StateMachine for Machine {
+    type Event = Event;
+    type Action = Action;
+
+    const START: Event = Event::Start;
+
+    fn handle(&mut self, now: Mono, event: Event, out: &mut Vec<Action>) {
+        if self.is_ended() {
+            return;
+        }
+        match event {
+            Event::Start => {
+                self.phase = Phase::Unjoined;
+                self.topics.look_now(now);
+            }
+            Event::Wake => {}
+            Event::LookedUp(Ok(found)) => self.topics.found(found, now),
+            Event::LookedUp(Err(error)) => {
+                self.topics.failed(now);
+                self.tell_trouble(&error.to_string(), out);
+            }
+            Event::Found(found) => self.found(now, found, out),
+            Event::Joined(joined) => self.joined(now, joined, out),
+            Event::Synced(synced) => self.synced(now, synced, out),
+            Event::Heartbeat(answer) => self.heartbeat_answered(now, answer, out),
+            Event::Committed(answer) => self.committed(now, answer, out),
+            Event::Left => self.left(now, out),
+            Event::Done(offsets) => {
+                let asked = if self.asked_done > 0 { &mut self.asked_done } else { &mut self.awaited };
+                *asked = asked.saturating_sub(1);
+                self.commit(offsets, out);
+            }
+            Event::Later => {
+                self.asked_done = self.asked_done.saturating_sub(1);
+                self.awaited += 1;
+            }
+            Event::Progress(is_made) => self.progress(now, is_made, out),
+            Event::Commit(offsets) => self.commit(offsets, out),
+            Event::Leave => self.leave(now, Then::End, out),
+            Event::Abandon => self.end(out),
+        }
+        self.advance(now, out);
+    }
+
+    fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+    }
+
+    fn next_deadline(&self, _now: Mono) -> Option<Mono> {
+        let is_free = self.asking.is_none();
+        let may_ask = is_free && self.coordinator && self.rest_until.is_none();
+        let phase = match self.phase {
+            Phase::Created | Phase::Ended => return None,
+            Phase::Preparing { until } => Some(until).filter(|_| may_ask),
+            Phase::Leaving { until, asked: false, .. } => Some(until),
+            Phase::Out { ask_at } => Some(ask_at),
+            _ => None,
+        };
+        let rest = self.rest_until.filter(|_| is_free);
+        let heartbeat = (may_ask && self.beats()).then_some(self.me.next_heartbeat);
+        let session = self.session_ends();
+        let commit = self.commits.due().filter(|_| self.may_commit());
+        [phase, rest, heartbeat, session, commit, self.topics.due()].into_iter().flatten().min()
+    }
+}
+
 impl Machine {
     pub(in crate::kafka::group::classic) fn new(config: MachineConfig) -> Self {
         let backoff = |turn: u64| Backoff::seeded(config.backoff, config.seed.wrapping_add(2 * turn));
@@ -188,73 +261,11 @@ impl Machine {
             held_generation: -1,
             giving: BTreeSet::new(),
             asked_done: 0,
+            awaited: 0,
             joined_topics: BTreeSet::new(),
             shared: Counts::new(),
-            stalled_since: Mono::default(),
             config,
         }
-    }
-
-    /// Takes in one event and says what to do about it. `now` never goes back.
-    pub(in crate::kafka::group::classic) fn handle(
-        &mut self,
-        now: Mono,
-        event: Event,
-        out: &mut Vec<Action>,
-    ) {
-        if self.is_ended() {
-            return;
-        }
-        match event {
-            Event::Start => {
-                self.phase = Phase::Unjoined;
-                self.stalled_since = now;
-                self.topics.look_now(now);
-            }
-            Event::Wake => {}
-            Event::LookedUp(Ok(found)) => self.topics.found(found, now),
-            Event::LookedUp(Err(error)) => {
-                self.topics.failed(now);
-                self.tell_trouble(&error.to_string(), out);
-            }
-            Event::Found(found) => self.found(now, found, out),
-            Event::Joined(joined) => self.joined(now, joined, out),
-            Event::Synced(synced) => self.synced(now, synced, out),
-            Event::Heartbeat(answer) => self.heartbeat_answered(now, answer, out),
-            Event::Committed(answer) => self.committed(now, answer, out),
-            Event::Left => self.left(now, out),
-            Event::Done(offsets) => {
-                self.asked_done = self.asked_done.saturating_sub(1);
-                self.commit(offsets, out);
-            }
-            Event::Progress(is_made) => self.progress(now, is_made, out),
-            Event::Commit(offsets) => self.commit(offsets, out),
-            Event::Leave => self.leave(now, Then::End, out),
-            Event::Abandon => self.end(out),
-        }
-        self.advance(now, out);
-    }
-
-    pub(in crate::kafka::group::classic) fn is_ended(&self) -> bool {
-        matches!(self.phase, Phase::Ended)
-    }
-
-    /// When the machine wants to be woken if nothing happens before.
-    pub(in crate::kafka::group::classic) fn next_deadline(&self) -> Option<Mono> {
-        let is_free = self.asking.is_none();
-        let may_ask = is_free && self.coordinator && self.rest_until.is_none();
-        let phase = match self.phase {
-            Phase::Created | Phase::Ended => return None,
-            Phase::Preparing { until } => Some(until).filter(|_| may_ask),
-            Phase::Leaving { until, asked: false, .. } => Some(until),
-            Phase::Out { ask_at } => Some(ask_at),
-            _ => None,
-        };
-        let rest = self.rest_until.filter(|_| is_free);
-        let heartbeat = (may_ask && self.beats()).then_some(self.me.next_heartbeat);
-        let session = self.session_ends();
-        let commit = self.commits.due().filter(|_| self.may_commit());
-        [phase, rest, heartbeat, session, commit, self.topics.due()].into_iter().flatten().min()
     }
 
     /// Does all that time and the state allow now.
@@ -317,7 +328,7 @@ impl Machine {
 
     /// Whether a join has to wait for what is done.
     fn is_committing(&self) -> bool {
-        self.asked_done > 0 || !self.commits.is_idle()
+        self.asked_done > 0 || self.awaited > 0 || !self.commits.is_idle()
     }
 
     fn heartbeat_answered(&mut self, now: Mono, answer: Result<(), Trouble>, out: &mut Vec<Action>) {
@@ -363,8 +374,8 @@ impl Machine {
     }
 
     /// Checks what must hold after every event.
-    #[cfg(test)]
-    fn assert_invariants(&self, now: Mono) {
+    #[cfg(any(test, feature = "fake"))]
+    fn assert_invariants(&self, now: Mono, unanswered: usize) {
         assert!(self.held.is_disjoint(&self.giving), "what is given up is not held");
         assert!(self.held.is_empty() || self.me.generation >= 0, "nobody has partitions but a member");
         let is_ours = |name: &&TopicPartition| self.held.contains(*name) || self.giving.contains(*name);
@@ -372,13 +383,16 @@ impl Machine {
             self.is_ended() || self.commits.waiting().all(|name| is_ours(&name)),
             "nothing foreign waits"
         );
-        assert_eq!(self.asked_done, 0, "the listener has answered");
+        assert!(
+            self.is_ended() || (self.asked_done, self.awaited as usize) == (0, unanswered),
+            "the listener has answered all but {unanswered}: {self:?}"
+        );
         if matches!(self.phase, Phase::Joining) {
             assert_eq!(self.asking, Some(Asking::Join));
         }
         if matches!(self.phase, Phase::Syncing) {
             assert_eq!(self.asking, Some(Asking::Sync));
         }
-        assert!(self.next_deadline().is_none_or(|next| next > now), "what is due is done: {self:?}");
+        assert!(self.next_deadline(now).is_none_or(|next| next > now), "what is due is done: {self:?}");
     }
 }

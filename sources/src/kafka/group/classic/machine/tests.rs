@@ -1,183 +1,19 @@
-//! The machine on its own: scenarios, and random event sequences with its invariants checked after each event.
-
-use std::collections::BTreeMap;
+//! The machine on its own: scenarios, and random event sequences.
 
 use proptest::prelude::*;
 
 use super::event::CommitResult;
+use super::rehearsal::*;
 use super::*;
-use crate::kafka::client::transport::Committed;
 use crate::kafka::group::GroupError;
-use crate::kafka::group::assignor::encode_share;
-use crate::kafka::group::membership::Offsets;
 use crate::kafka::{ErrorCode, KafkaError};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn config() -> MachineConfig {
-    MachineConfig {
-        group: "g".into(),
-        client_id: "client".into(),
-        params: GroupParams::default(),
-        subscription: Subscription::names(["t"]),
-        refresh: Duration::from_secs(60),
-        patience: Duration::from_secs(30),
-        backoff: BackoffRange { first: Duration::from_millis(100), longest: SECOND },
-        seed: 1,
-    }
-}
-
-fn offset(partition: i32, at: i64) -> (TopicPartition, Committed) {
-    let committed = Committed { offset: at, leader_epoch: None, metadata: String::new() };
-    (TopicPartition::new("t", partition), committed)
-}
-
-/// Performs actions as a driver and a listener would, and checks what they are told.
-struct Harness {
-    machine: Machine,
-    now: Mono,
-    log: Vec<Action>,
-    /// Requests without an answer.
-    open: Vec<Action>,
-    /// What the listener has.
-    held: BTreeSet<TopicPartition>,
-    /// What it says is done when it is asked.
-    done: Offsets,
-    progress: bool,
-    /// Offsets that were given and not told of: the last of each partition.
-    owed: BTreeMap<TopicPartition, i64>,
-    ended: bool,
-}
-
 impl Harness {
-    fn new(config: MachineConfig) -> Self {
-        Self {
-            machine: Machine::new(config),
-            now: Mono::default() + SECOND,
-            log: Vec::new(),
-            open: Vec::new(),
-            held: BTreeSet::new(),
-            done: Offsets::new(),
-            progress: true,
-            owed: BTreeMap::new(),
-            ended: false,
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        let mut events = std::collections::VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            if let Event::Commit(offsets) | Event::Done(offsets) = &event {
-                if !self.ended {
-                    self.owed.extend(offsets.iter().map(|(name, at)| (name.clone(), at.offset)));
-                }
-            }
-            let mut actions = Vec::new();
-            self.machine.handle(self.now, event, &mut actions);
-            for action in actions {
-                assert!(!self.ended, "{action:?} after the end");
-                self.log.push(action.clone());
-                events.extend(self.perform(action));
-            }
-        }
-        self.machine.assert_invariants(self.now);
-        assert!(self.ended || self.machine.held == self.held, "the listener has what the machine says");
-    }
-
-    fn perform(&mut self, action: Action) -> Option<Event> {
-        match &action {
-            Action::AskDone { .. } => return Some(Event::Done(std::mem::take(&mut self.done))),
-            Action::Revoke(partitions) => {
-                assert!(partitions.iter().all(|partition| self.held.remove(partition)), "{:?}", self.log);
-                let (given, kept) = self.done.drain(..).partition(|(name, _)| partitions.contains(name));
-                self.done = kept;
-                return Some(Event::Done(given));
-            }
-            Action::AskProgress => return Some(Event::Progress(self.progress)),
-            Action::Assigned(partitions) => {
-                assert!(partitions.iter().all(|name| self.held.insert(name.clone())), "{:?}", self.log);
-            }
-            Action::Lost(partitions) => {
-                assert!(partitions.iter().all(|name| self.held.remove(name)), "{:?}", self.log);
-            }
-            Action::Committed(offsets, _) => {
-                for (name, at) in offsets {
-                    if self.owed.get(name) == Some(&at.offset) {
-                        self.owed.remove(name);
-                    }
-                }
-            }
-            Action::End => self.ended = true,
-            Action::Failed(_) | Action::Tell(..) => {}
-            request => self.open.push(request.clone()),
-        }
-        None
-    }
-
-    fn advance(&mut self, time: Duration) {
-        self.now = self.now + time;
-        self.event(Event::Wake);
-    }
-
-    /// Takes the open request of which `is_it` holds.
-    fn take(&mut self, is_it: impl Fn(&Action) -> bool) -> Option<Action> {
-        let at = self.open.iter().position(is_it)?;
-        Some(self.open.remove(at))
-    }
-
-    /// Answers the topics, the coordinator, and a join as a group of one; the share has so many partitions.
-    fn settle(&mut self, partitions: i32) {
-        self.settle_with("range", (0..partitions).collect());
-    }
-
-    fn settle_with(&mut self, protocol: &str, share: Vec<i32>) {
-        loop {
-            let Some(request) =
-                self.take(|action| !matches!(action, Action::Commit { .. } | Action::Leave { .. }))
-            else {
-                break;
-            };
-            let event = match request {
-                Action::LookUp(_) => Event::LookedUp(Ok(vec![("t".into(), Seen::Partitions(4))])),
-                Action::FindCoordinator => Event::Found(Ok(())),
-                Action::Join { .. } => Event::Joined(Ok(self.joined(protocol))),
-                Action::Sync { .. } => Event::Synced(Ok(share_of(&share))),
-                Action::Heartbeat { .. } => Event::Heartbeat(Ok(())),
-                other => panic!("{other:?}"),
-            };
-            self.event(event);
-        }
-    }
-
-    fn joined(&self, protocol: &str) -> Joined {
-        Joined {
-            server: "b:1".into(),
-            member: "m".to_owned(),
-            generation: self.machine.me.generation.max(0) + 1,
-            protocol: protocol.to_owned(),
-            leader: "other".to_owned(),
-            members: Vec::new(),
-            keeps_name: false,
-            session: Duration::from_secs(45),
-        }
-    }
-
     fn beat(&mut self, answer: Result<(), Trouble>) {
         let interval = self.machine.heartbeat_interval();
         self.advance(interval);
         self.take(|action| matches!(action, Action::Heartbeat { .. })).expect("a heartbeat is due");
         self.event(Event::Heartbeat(answer));
-    }
-
-    fn answer_commit(&mut self, code: ErrorCode) {
-        let commit = self.take(|action| matches!(action, Action::Commit { .. }));
-        let Some(Action::Commit { offsets, .. }) = commit else { panic!("no commit: {:?}", self.open) };
-        let codes = offsets.into_iter().map(|(name, _)| (name, code)).collect();
-        self.event(Event::Committed(Ok(CommitAnswer { server: "b:1".into(), codes })));
-    }
-
-    fn is_open(&self, is_it: impl Fn(&Action) -> bool) -> bool {
-        self.open.iter().any(is_it)
     }
 
     /// What became of an offset.
@@ -191,25 +27,8 @@ impl Harness {
     }
 }
 
-fn share_of(share: &[i32]) -> Vec<u8> {
-    let names: Vec<_> = share.iter().map(|number| TopicPartition::new("t", *number)).collect();
-    encode_share(&names).unwrap()
-}
-
-fn refused(code: ErrorCode) -> Trouble {
-    Trouble::Refused { server: "b:1".into(), code, member: String::new() }
-}
-
-fn closed() -> Trouble {
-    Trouble::Unanswered(KafkaError::Closed { broker: "b:1".into(), request: "Heartbeat" })
-}
-
 fn is_join(action: &Action) -> bool {
     matches!(action, Action::Join { .. })
-}
-
-fn is_commit(action: &Action) -> bool {
-    matches!(action, Action::Commit { .. })
 }
 
 /// A member with partitions 0 and 1.
@@ -308,6 +127,25 @@ fn what_others_may_have_had_in_a_generation_that_was_missed_is_lost_and_assigned
 }
 
 #[test]
+fn a_member_that_waited_for_its_share_longer_than_a_session_is_alive() {
+    let mut h = Harness::new(config());
+    h.event(Event::Start);
+    h.settle_with("cooperative-sticky", vec![0, 1]);
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.take(is_join).expect("it joins");
+    h.event(Event::Joined(Ok(h.joined("cooperative-sticky"))));
+    h.take(|action| matches!(action, Action::Sync { .. })).expect("it asks for its share");
+    h.event(Event::Commit(vec![offset(0, 5)]));
+    // The one that leads has died: the coordinator answers when the session of that one is over.
+    h.advance(h.machine.me.session + SECOND);
+    h.event(Event::Synced(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS))));
+    h.answer_commit(ErrorCode::NONE);
+    assert!(h.told(0, 5).is_some_and(|told| told.is_ok()));
+    h.settle_with("cooperative-sticky", vec![0, 1]);
+    assert!(!h.log.iter().any(|action| matches!(action, Action::Lost(_) | Action::Tell("session_lost", _))));
+}
+
+#[test]
 fn a_cooperative_member_gives_up_commits_and_joins_again_without() {
     let mut h = Harness::new(config());
     h.event(Event::Start);
@@ -320,11 +158,50 @@ fn a_cooperative_member_gives_up_commits_and_joins_again_without() {
     let calls: Vec<_> =
         h.log.iter().filter(|action| matches!(action, Action::Revoke(_) | Action::Assigned(_))).collect();
     let names = |numbers: &[i32]| numbers.iter().map(|n| TopicPartition::new("t", *n)).collect::<Vec<_>>();
-    assert_eq!(calls[1..], [&Action::Revoke(names(&[1])), &Action::Assigned(names(&[2]))]);
+    assert_eq!(calls[1..], [&Action::Assigned(names(&[2])), &Action::Revoke(names(&[1]))]);
     assert!(h.is_open(is_commit) && !h.is_open(is_join));
     h.answer_commit(ErrorCode::NONE);
     assert_eq!([h.told(0, 3), h.told(1, 10)].map(|told| told.unwrap().is_ok()), [true; 2]);
     assert!(h.is_open(is_join));
+}
+
+#[test]
+fn what_comes_while_the_listener_is_waited_for_is_committed_at_once() {
+    let mut h = member();
+    h.is_slow = true;
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.event(Event::Commit(vec![offset(0, 5)]));
+    assert!(h.is_open(is_commit));
+    h.answer_commit(ErrorCode::NONE);
+    assert!(!h.is_open(is_join), "a batch runs still");
+    h.done = vec![offset(0, 7)];
+    h.answer_late();
+    assert!(h.is_open(is_commit) && !h.is_open(is_join));
+    h.answer_commit(ErrorCode::NONE);
+    assert!(h.is_open(is_join));
+}
+
+#[test]
+fn a_listener_is_not_waited_for_longer_than_a_request() {
+    let mut h = member();
+    h.is_slow = true;
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.advance(Duration::from_secs(31));
+    h.settle_with("range", vec![0]);
+    assert_eq!(h.held, [TopicPartition::new("t", 0)].into());
+}
+
+#[test]
+fn a_member_with_nothing_but_what_it_is_waited_for_with_leaves_at_once() {
+    let mut h = Harness::new(config());
+    h.event(Event::Start);
+    h.settle_with("cooperative-sticky", vec![0, 1]);
+    h.is_slow = true;
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.settle_with("cooperative-sticky", vec![]);
+    assert!(h.held.is_empty() && !h.waiting.is_empty());
+    h.event(Event::Leave);
+    assert!(h.is_open(|action| matches!(action, Action::Leave { .. })), "{:?}", h.log);
 }
 
 #[test]
@@ -375,6 +252,29 @@ fn a_member_leaves_after_its_last_commit_also_while_it_joins() {
 }
 
 #[test]
+fn a_generation_that_comes_while_a_member_leaves_gives_it_no_more_than_its_name() {
+    let mut h = member();
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    let generation = h.machine.me.generation;
+    h.done = vec![offset(1, 4)];
+    h.event(Event::Leave);
+    h.take(is_join).expect("it joins");
+    let joined = Joined { member: "renamed".to_owned(), ..h.joined("range") };
+    h.event(Event::Joined(Ok(joined)));
+    assert_eq!(h.machine.me.generation, generation, "it never has a share in the new one");
+    h.answer_commit(ErrorCode::NONE);
+    assert!(h.is_open(|action| *action == Action::Leave { member: "renamed".to_owned() }));
+}
+
+#[test]
+fn a_member_leaves_as_soon_as_its_listener_sees_no_progress() {
+    let mut h = member();
+    h.progress = false;
+    h.beat(Ok(()));
+    assert!(h.is_open(|action| matches!(action, Action::Leave { .. })), "{:?}", h.log);
+}
+
+#[test]
 fn a_member_that_is_stopped_before_it_knows_anybody_ends_in_time() {
     let mut h = Harness::new(config());
     h.event(Event::Start);
@@ -382,116 +282,13 @@ fn a_member_that_is_stopped_before_it_knows_anybody_ends_in_time() {
     assert!(h.ended);
 }
 
-/// Answers and events that may come at any time, by a number.
-fn random_event(h: &mut Harness, kind: u8, value: u32) {
-    let codes = [
-        ErrorCode::NOT_COORDINATOR,
-        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
-        ErrorCode::UNKNOWN_MEMBER_ID,
-        ErrorCode::ILLEGAL_GENERATION,
-        ErrorCode::REBALANCE_IN_PROGRESS,
-        ErrorCode::MEMBER_ID_REQUIRED,
-        ErrorCode::REQUEST_TIMED_OUT,
-    ];
-    let number = (value % 4) as i32;
-    match kind {
-        0 => h.advance(Duration::from_millis(u64::from(value % 3_000))),
-        1 => h.advance(Duration::from_secs(u64::from(value % 60))),
-        2 => h.event(Event::Commit(vec![offset(number, i64::from(value))])),
-        3 => {
-            h.done.retain(|(name, _)| name.partition != number);
-            h.done.push(offset(number, i64::from(value)));
-        }
-        4 => h.progress = !h.progress,
-        5 if value % 16 == 0 => h.event(Event::Leave),
-        _ if h.open.is_empty() => h.advance(Duration::from_millis(u64::from(value % 500))),
-        _ => {
-            let request = h.open.remove(value as usize % h.open.len());
-            let trouble = || match value / 7 % 9 {
-                at @ 0..=6 => refused(codes[at as usize]),
-                _ => closed(),
-            };
-            let is_well = kind < 12;
-            let event = match request {
-                Action::LookUp(_) if is_well => {
-                    let count = Seen::Partitions(1 + (value / 100 % 4) as i32);
-                    Event::LookedUp(Ok(vec![("t".into(), count)]))
-                }
-                Action::LookUp(_) => {
-                    Event::LookedUp(Err(KafkaError::Closed { broker: "b".into(), request: "Metadata" }))
-                }
-                Action::FindCoordinator => Event::Found(is_well.then_some(()).ok_or_else(trouble)),
-                Action::Join { .. } if is_well => {
-                    let protocol = ["range", "cooperative-sticky"][value as usize % 2];
-                    let mut joined = h.joined(protocol);
-                    if value % 3 == 0 {
-                        joined.leader.clone_from(&joined.member);
-                        let said = [vec![0; 3], Vec::new()][value as usize % 2].clone();
-                        let id = joined.member.clone();
-                        joined.members = vec![JoinedMember { id, instance: None, said }];
-                    }
-                    Event::Joined(Ok(joined))
-                }
-                Action::Join { .. } => Event::Joined(Err(trouble())),
-                Action::Sync { .. } if is_well => {
-                    let share: Vec<i32> = (0..4).filter(|bit| value >> (8 + bit) & 1 == 1).collect();
-                    Event::Synced(Ok(share_of(&share)))
-                }
-                Action::Sync { .. } => Event::Synced(Err(trouble())),
-                Action::Heartbeat { .. } => Event::Heartbeat(is_well.then_some(()).ok_or_else(trouble)),
-                Action::Commit { offsets, .. } => {
-                    let code = |at: usize| match is_well {
-                        true => ErrorCode::NONE,
-                        false => codes[(value as usize + at) % codes.len()],
-                    };
-                    let coded = offsets.into_iter().enumerate().map(|(at, (name, _))| (name, code(at)));
-                    Event::Committed(match value % 5 {
-                        0 if !is_well => Err(closed()),
-                        _ => Ok(CommitAnswer { server: "b:1".into(), codes: coded.collect() }),
-                    })
-                }
-                Action::Leave { .. } => Event::Left,
-                other => unreachable!("{other:?} needs no answer"),
-            };
-            h.event(event);
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn whatever_comes_the_invariants_hold_and_all_offsets_are_told_of(
-        events in prop::collection::vec((0..16u8, any::<u32>()), 0..200),
+        events in prop::collection::vec((0..KINDS, any::<u32>()), 0..200),
     ) {
-        let mut h = Harness::new(config());
-        h.event(Event::Start);
-        for (kind, value) in events {
-            random_event(&mut h, kind, value);
-        }
-        let left_to_tell: BTreeSet<_> = h.owed.keys().cloned().collect();
-        let kept: BTreeSet<_> = h.machine.commits.kept().cloned().collect();
-        prop_assert!(h.ended || left_to_tell.is_subset(&kept), "{left_to_tell:?} of {kept:?}");
-
-        // From now on all goes well: it becomes stable, and all is told.
-        h.progress = true;
-        h.done.clear();
-        let mut rounds = 0;
-        while !(h.ended || matches!(h.machine.phase, Phase::Stable) && h.owed.is_empty()) {
-            rounds += 1;
-            prop_assert!(rounds < 500, "{:?} {:?} {:?}", h.machine.phase, h.owed, h.open);
-            if h.is_open(|action| matches!(action, Action::Leave { .. })) {
-                h.take(|action| matches!(action, Action::Leave { .. }));
-                h.event(Event::Left);
-            } else if h.is_open(is_commit) {
-                h.answer_commit(ErrorCode::NONE);
-            } else if h.open.is_empty() {
-                let until = h.machine.next_deadline().map_or(SECOND, |next| next - h.now);
-                h.advance(until);
-            } else {
-                h.settle(4);
-            }
-        }
+        rehearse(events);
     }
 }

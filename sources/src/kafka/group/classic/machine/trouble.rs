@@ -17,7 +17,12 @@ impl Machine {
         if let Trouble::Refused { server, .. } = &trouble {
             self.me.server = Arc::clone(server);
         }
-        match Verdict::of(&trouble) {
+        let verdict = Verdict::of(&trouble);
+        if matches!(verdict, Verdict::Rebalance) {
+            // Only a member is told so; it may have waited for others longer than a session lasts.
+            self.me.alive = self.me.alive.max(now);
+        }
+        match verdict {
             Verdict::NotThere => {
                 // The broker took the member for alive as long as it had it wait for others.
                 let has_waited = matches!(trouble, Trouble::Unanswered(_)) && !self.is_failing;
@@ -70,7 +75,7 @@ impl Machine {
         self.me.generation = -1;
         self.held_generation = -1;
         let gone: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
-        self.giving.clear();
+        self.lose_what_is_awaited(out);
         if !gone.is_empty() {
             out.push(Action::Lost(gone));
         }

@@ -1,5 +1,7 @@
 //! What is committed, by whom, and what is not.
 
+use std::sync::mpsc;
+
 use super::*;
 
 #[test]
@@ -125,4 +127,25 @@ fn a_slow_commit_holds_up_no_heartbeat() {
     assert!(kafka.wait_until(WAIT, |kafka| kafka.requests_of(ApiKey::HEARTBEAT).len() > count + 2));
     assert!(member.heard.state.lock().committed.is_empty());
     assert!(member.is_told_of(0, 1).is_ok());
+}
+
+#[test]
+fn an_offset_that_waits_when_a_member_leaves_does_not_follow_a_newer_one() {
+    let kafka = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let member = Member::join(&kafka);
+    member.has(&[0]);
+    member.done(0, 10);
+    let (asked, is_asked) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    *member.heard.before_done.lock() = Some(Box::new(move || {
+        asked.send(()).unwrap();
+        may_go_on.recv().unwrap();
+    }));
+    std::thread::scope(|scope| {
+        scope.spawn(|| member.group().leave(Deadline::after(WAIT)));
+        is_asked.recv_timeout(WAIT).unwrap();
+        member.commit(0, 5);
+        go_on.send(()).unwrap();
+    });
+    assert_eq!(committed(&kafka, 0), Some(10));
 }

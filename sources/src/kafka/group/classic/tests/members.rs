@@ -30,7 +30,7 @@ fn partitions_that_a_member_keeps_are_never_taken_from_it() {
     let second = Member::join_as(params(&kafka).instance_id("2"));
     second.has(&[2, 3]);
     first.has(&[0, 1]);
-    assert_eq!(first.calls(), ["assigned [0, 1, 2, 3]", "lost [2, 3]"]);
+    assert_eq!(first.calls(), ["assigned [0, 1, 2, 3]", "handed over [2, 3]"]);
     assert_eq!(second.calls(), ["assigned [2, 3]"]);
 }
 

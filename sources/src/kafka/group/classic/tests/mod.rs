@@ -11,138 +11,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::{ClassicGroup, GroupSettings};
 use crate::fake::kafka::{ApiKey, ErrorCode, FakeKafka, GroupState, Profile};
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::native::NativeTransport;
-use crate::kafka::client::transport::Committed;
-use crate::kafka::group::membership::Offsets;
+use crate::kafka::group::heard::{Heard, WAIT, offset};
 use crate::kafka::group::{Assignor, GroupError, Membership, RebalanceListener, Subscription};
 use crate::kafka::{KafkaError, KafkaParams, TopicPartition};
 
 const GROUP: &str = "readers";
-
-/// So long anything may take before a test has failed.
-const WAIT: Duration = Duration::from_secs(30);
-
-/// What a member's listener has heard, and says.
-#[derive(Default)]
-struct Heard {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct State {
-    held: BTreeSet<i32>,
-    /// All that was called, in order.
-    calls: Vec<String>,
-    /// What is done and was not asked for yet.
-    done: Vec<(i32, i64)>,
-    progress: bool,
-    committed: Vec<(i32, i64, Result<(), KafkaError>)>,
-    failed: Option<KafkaError>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        let (held, calls, done, committed) = Default::default();
-        Self { held, calls, done, progress: true, committed, failed: None }
-    }
-}
-
-impl Heard {
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.state.lock());
-        self.changed.notify_all();
-        changed
-    }
-
-    /// Waits until it is so.
-    #[track_caller]
-    fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&State) -> Option<T>) -> T {
-        let deadline = Deadline::after(WAIT);
-        let mut state = self.state.lock();
-        loop {
-            if let Some(found) = found(&state) {
-                return found;
-            }
-            assert!(!deadline.is_over(), "{what}: {state:?}");
-            self.changed.wait_for(&mut state, deadline.left());
-        }
-    }
-}
-
-fn numbers(partitions: &[TopicPartition]) -> Vec<i32> {
-    partitions.iter().map(|partition| partition.partition).collect()
-}
-
-fn offset(partition: i32, offset: i64) -> (TopicPartition, Committed) {
-    let committed = Committed { offset, leader_epoch: None, metadata: String::new() };
-    (TopicPartition::new("lines", partition), committed)
-}
-
-impl RebalanceListener for Heard {
-    fn assigned(&self, partitions: &[TopicPartition]) {
-        if partitions.is_empty() {
-            return;
-        }
-        self.change(|state| {
-            let numbers = numbers(partitions);
-            state.calls.push(format!("assigned {numbers:?}"));
-            for number in numbers {
-                assert!(state.held.insert(number), "{number} is assigned twice: {:?}", state.calls);
-            }
-        });
-    }
-
-    fn done(&self, _: bool) -> Offsets {
-        let done = self.change(|state| std::mem::take(&mut state.done));
-        done.into_iter().map(|(partition, at)| offset(partition, at)).collect()
-    }
-
-    fn revoked(&self, partitions: &[TopicPartition]) -> Offsets {
-        let done = self.change(|state| {
-            let numbers = numbers(partitions);
-            state.calls.push(format!("revoked {numbers:?}"));
-            assert!(numbers.iter().all(|number| state.held.remove(number)), "{:?}", state.calls);
-            let (given, kept) = state.done.drain(..).partition(|(number, _)| numbers.contains(number));
-            state.done = kept;
-            given
-        });
-        let done: Vec<(i32, i64)> = done;
-        done.into_iter().map(|(partition, at)| offset(partition, at)).collect()
-    }
-
-    fn lost(&self, partitions: &[TopicPartition]) {
-        self.change(|state| {
-            let numbers = numbers(partitions);
-            state.calls.push(format!("lost {numbers:?}"));
-            assert!(numbers.iter().all(|number| state.held.remove(number)), "{:?}", state.calls);
-        });
-    }
-
-    fn committed(&self, offsets: &Offsets, result: &Result<(), KafkaError>) {
-        self.change(|state| {
-            let one = |(of, at): &(TopicPartition, Committed)| (of.partition, at.offset, result.clone());
-            state.committed.extend(offsets.iter().map(one));
-        });
-    }
-
-    fn makes_progress(&self) -> bool {
-        self.state.lock().progress
-    }
-
-    fn failed(&self, error: KafkaError) {
-        self.change(|state| state.failed = Some(error));
-    }
-
-    fn tell(&self, kind: &'static str, detail: String) {
-        self.change(|state| state.calls.push(format!("{kind}: {detail}")));
-    }
-}
 
 /// A member of the group under test.
 struct Member {
@@ -186,13 +63,11 @@ impl Member {
     /// Waits until it has these partitions and no others.
     #[track_caller]
     fn has(&self, partitions: &[i32]) {
-        let partitions: BTreeSet<i32> = partitions.iter().copied().collect();
-        let what = format!("to have {partitions:?}");
-        self.heard.wait_for(&what, |state| (state.held == partitions).then_some(()));
+        self.heard.has(partitions);
     }
 
     fn held(&self) -> BTreeSet<i32> {
-        self.heard.state.lock().held.clone()
+        self.heard.held()
     }
 
     /// How many it has, once the group is stable and both sides see the same.
@@ -203,7 +78,7 @@ impl Member {
     }
 
     fn done(&self, partition: i32, at: i64) {
-        self.heard.change(|state| state.done.push((partition, at)));
+        self.heard.done_until(partition, at);
     }
 
     fn commit(&self, partition: i32, at: i64) {
@@ -212,15 +87,12 @@ impl Member {
 
     #[track_caller]
     fn is_told_of(&self, partition: i32, at: i64) -> Result<(), KafkaError> {
-        self.heard.wait_for("an answer to a commit", |state| {
-            let found = state.committed.iter().find(|(of, offset, _)| (*of, *offset) == (partition, at));
-            found.map(|(_, _, result)| result.clone())
-        })
+        self.heard.is_told_of(partition, at)
     }
 
     #[track_caller]
     fn fails(&self) -> KafkaError {
-        self.heard.wait_for("a failure", |state| state.failed.clone())
+        self.heard.fails()
     }
 
     fn leave(mut self) -> Arc<Heard> {
@@ -235,16 +107,15 @@ impl Member {
     }
 
     fn calls(&self) -> Vec<String> {
-        self.heard.state.lock().calls.clone()
+        self.heard.calls()
     }
 
     #[track_caller]
     fn was_never_without(&self) {
         let calls = self.calls();
-        assert!(
-            !calls.iter().any(|call| call.starts_with("lost") || call.starts_with("revoked")),
-            "{calls:?}"
-        );
+        let is_loss =
+            |call: &String| ["lost", "revoked", "handed over"].iter().any(|how| call.starts_with(how));
+        assert!(!calls.iter().any(is_loss), "{calls:?}");
     }
 }
 

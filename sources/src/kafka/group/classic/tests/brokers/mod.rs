@@ -1,9 +1,9 @@
 //! Members together with those of librdkafka and the Java client, on real brokers and on the fake: on each single broker from
 //! 0.9 on that runs, says the file that `BATCHMILL_BROKERS` names, which `.ci/brokers` writes. Without it nothing is done and
-//! a line says so. The members of others print what they have: `Member.java` and `member.py` beside this file.
+//! a line says so. The members of others are those of `.ci/brokers member`, which print what they have.
 #![expect(clippy::print_stdout, reason = "it says which brokers it was run against")]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,14 +12,13 @@ use crossbeam_channel as channel;
 
 use super::*;
 use crate::kafka::client::deadline::now;
+use crate::kafka::client::transport::Committed;
 
 const PARTITIONS: usize = 4;
 
 struct Broker {
     version: String,
     bootstrap: String,
-    /// Where jars and tools are.
-    home: PathBuf,
 }
 
 fn brokers() -> Vec<Broker> {
@@ -28,7 +27,6 @@ fn brokers() -> Vec<Broker> {
         return Vec::new();
     };
     let text = std::fs::read_to_string(&file).unwrap();
-    let home = file.ancestors().nth(2).unwrap().to_owned();
     let running = text.lines().filter_map(|line| line.split_once('='));
     let ours = |version: &str| {
         version.starts_with(|c: char| c.is_ascii_digit())
@@ -38,7 +36,6 @@ fn brokers() -> Vec<Broker> {
     let broker = |(version, bootstrap): (&str, &str)| Broker {
         version: version.to_owned(),
         bootstrap: bootstrap.to_owned(),
-        home: home.clone(),
     };
     running.filter(|(version, _)| ours(version)).map(broker).collect()
 }
@@ -49,11 +46,16 @@ impl Broker {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let topic = format!("group-{}-{number}", std::process::id());
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/brokers");
-        let mut command = Command::new(script);
-        command.args(["topic", &self.version, "create", &topic, &PARTITIONS.to_string()]);
+        let mut command = self.script("topic");
+        command.args(["create", &topic, &PARTITIONS.to_string()]);
         assert!(command.stdout(Stdio::null()).status().unwrap().success(), "{topic}");
         topic
+    }
+
+    fn script(&self, verb: &str) -> Command {
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/brokers"));
+        command.args([verb, &self.version]);
+        command
     }
 
     fn join(&self, topic: &str, assignors: &str) -> Member {
@@ -66,35 +68,18 @@ impl Broker {
         Member::join_for(params, Subscription::names([topic]))
     }
 
-    fn java(&self, topic: &str, assignors: &str) -> Foreign {
-        let classes = assignors.split(',').map(|name| {
-            let class = match name {
-                "range" => "Range",
-                "roundrobin" => "RoundRobin",
-                "sticky" => "Sticky",
-                _ => "CooperativeSticky",
-            };
-            format!("org.apache.kafka.clients.consumer.{class}Assignor")
-        });
-        let mut command = Command::new("java");
-        command.arg("-cp").arg(self.home.join("jars").join(&self.version).join("*"));
-        command.arg(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kafka/group/classic/tests/brokers/Member.java"),
-        );
-        command.args([&self.bootstrap, topic, topic, &classes.collect::<Vec<_>>().join(",")]);
-        Foreign::start(command)
+    /// A member of another client, `java` or `librdkafka`.
+    fn foreign(&self, client: &str, topic: &str, assignors: &str) -> Foreign {
+        let mut command = self.script("member");
+        command.args([client, &self.bootstrap, topic, topic]);
+        command.args(["session.timeout.ms=6000", "heartbeat.interval.ms=250"]);
+        Foreign::start(command.arg(format!("partition.assignment.strategy={assignors}")))
     }
 
-    fn librdkafka(&self, topic: &str, assignors: &str) -> Foreign {
-        let mut command = Command::new(self.home.join("venv/bin/python"));
-        command.arg(
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kafka/group/classic/tests/brokers/member.py"),
-        );
-        command.args([&self.bootstrap, topic, topic, assignors]);
-        if self.version.starts_with("0.9") {
-            command.arg(&self.version);
-        }
-        Foreign::start(command)
+    /// The first two numbers of its version.
+    fn release(&self) -> (u32, u32) {
+        let mut numbers = self.version.split('.').map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
     }
 }
 
@@ -106,7 +91,7 @@ struct Foreign {
 }
 
 impl Foreign {
-    fn start(mut command: Command) -> Self {
+    fn start(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -130,7 +115,7 @@ impl Foreign {
     }
 
     fn leave(mut self) {
-        let _ = self.child.stdin.take().map(|mut stdin| stdin.write_all(b"\n"));
+        drop(self.child.stdin.take());
         self.child.wait().unwrap();
     }
 }
@@ -163,8 +148,9 @@ fn await_shares(what: &str, ours: &[&Member], foreign: &mut [&mut Foreign], mut 
     }
 }
 
-fn share_with(broker: &Broker, who: &str, assignors: &str, topic: &str, start: impl Fn(&str) -> Foreign) {
-    let what = |scene: &str| format!("{} {who} {assignors}, {scene}", broker.version);
+fn share_with(broker: &Broker, client: &str, assignors: &str, topic: &str) {
+    let start = |topic: &str| broker.foreign(client, topic, assignors);
+    let what = |scene: &str| format!("{} {client} {assignors}, {scene}", broker.version);
     let first = broker.join(topic, assignors);
     await_shares(&what("ours alone"), &[&first], &mut [], vec![4]);
     let mut other = start(topic);
@@ -172,7 +158,7 @@ fn share_with(broker: &Broker, who: &str, assignors: &str, topic: &str, start: i
     let second = broker.join(topic, assignors);
     await_shares(&what("and a third"), &[&first, &second], &mut [&mut other], vec![2, 1, 1]);
     let number = *first.held().first().unwrap();
-    let committed = Committed { offset: 0, leader_epoch: None, metadata: String::new() };
+    let committed = Committed::at(0);
     first.group().commit(vec![(TopicPartition::new(topic, number), committed)]);
     assert!(first.is_told_of(number, 0).is_ok());
     other.leave();
@@ -195,51 +181,60 @@ fn share_with(broker: &Broker, who: &str, assignors: &str, topic: &str, start: i
 
 #[test]
 fn ours_share_with_members_of_librdkafka_and_java() {
-    let of_java = |broker: &Broker| match broker.version.as_str() {
-        "0.9.0.1" => vec!["range", "roundrobin"],
-        _ => vec!["range", "roundrobin", "sticky", "cooperative-sticky", "range,cooperative-sticky"],
+    // What is said to share out stickily, and cooperatively, differs between releases of Java.
+    let of_java = |broker: &Broker| match broker.release() {
+        (0, ..=10) => &["range", "roundrobin"][..],
+        (0..=1, _) => &["range", "sticky"],
+        _ => &["roundrobin", "sticky", "cooperative-sticky", "range,cooperative-sticky"],
     };
-    // A session that ends takes six seconds, so all at once.
+    let of_librdkafka = |broker: &Broker| match broker.release() {
+        (0..=1, _) => &["roundrobin"][..],
+        _ => &["range", "cooperative-sticky"],
+    };
     let brokers = brokers();
+    // A session that ends takes six seconds, so all at once.
     std::thread::scope(|scope| {
         for broker in &brokers {
-            scope.spawn(move || {
-                for assignors in ["range", "roundrobin", "cooperative-sticky"] {
-                    let start = |topic: &str| broker.librdkafka(topic, assignors);
-                    share_with(broker, "librdkafka", assignors, &broker.topic(), start);
+            for (client, assignors) in [("java", of_java(broker)), ("librdkafka", of_librdkafka(broker))] {
+                for assignors in assignors {
+                    scope.spawn(move || share_with(broker, client, assignors, &broker.topic()));
                 }
-            });
-            scope.spawn(move || {
-                for assignors in of_java(broker) {
-                    let start = |topic: &str| broker.java(topic, assignors);
-                    share_with(broker, "Java", assignors, &broker.topic(), start);
-                }
-            });
+            }
         }
     });
 }
 
 #[test]
 fn ours_share_with_members_of_librdkafka_and_java_on_the_fake() {
-    for tools in brokers().iter().filter(|broker| broker.version.starts_with(['2', '4'])) {
-        let profile = if tools.version.starts_with('2') { Profile::V2_4 } else { Profile::V4_3 };
-        for assignors in ["range", "cooperative-sticky"] {
-            let kafka =
-                FakeKafka::builder().profile(profile).brokers(2).topic("librdkafka", 4).topic("java", 4);
-            let kafka = kafka.start().unwrap();
-            let (version, home) = (tools.version.clone(), tools.home.clone());
-            let fake = Broker { version, bootstrap: kafka.bootstrap(), home };
-            let start = |topic: &str| fake.librdkafka(topic, assignors);
-            share_with(&fake, "librdkafka on the fake", assignors, "librdkafka", start);
-            let start = |topic: &str| fake.java(topic, assignors);
-            share_with(&fake, "Java on the fake", assignors, "java", start);
+    let all = brokers();
+    let as_fake = |broker: &Broker, profile: Profile| {
+        let kafka =
+            FakeKafka::builder().profile(profile).brokers(2).topic("range", 4).topic("cooperative-sticky", 4);
+        let kafka = kafka.start().unwrap();
+        (Broker { version: broker.version.clone(), bootstrap: kafka.bootstrap() }, kafka)
+    };
+    std::thread::scope(|scope| {
+        for (release, profile) in [((2, 4), Profile::V2_4), ((4, 1), Profile::V4_3)] {
+            for broker in all.iter().filter(|broker| broker.release() == release) {
+                for client in ["java", "librdkafka"] {
+                    for topic in ["range", "cooperative-sticky"] {
+                        scope.spawn(move || {
+                            let (fake, _kafka) = as_fake(broker, profile);
+                            share_with(&fake, client, topic, topic);
+                        });
+                    }
+                }
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn instances_come_back_to_their_partitions_on_real_brokers() {
-    for broker in brokers().iter().filter(|broker| !broker.version.starts_with("0.")) {
+    // Older ones are not told of the name, and the order of members is that of ids by chance.
+    let knows_names =
+        |broker: &&Broker| !broker.version.starts_with("0.") && !broker.version.starts_with("1.");
+    for broker in brokers().iter().filter(knows_names) {
         let topic = broker.topic();
         let join = |name: &str| {
             let params = KafkaParams::from([

@@ -8,12 +8,11 @@ use crossbeam_channel as channel;
 use parking_lot::{Condvar, Mutex};
 
 use super::inbox::Inbox;
-use super::machine::Event;
 use crate::kafka::client::deadline::Deadline;
 
 /// The threads.
 #[derive(Debug, Default)]
-pub(super) struct Threads {
+pub(in crate::kafka) struct Threads {
     handles: Mutex<Vec<JoinHandle<()>>>,
     running: Arc<Running>,
 }
@@ -36,7 +35,7 @@ impl Drop for Runs {
 
 impl Threads {
     /// Starts one.
-    pub(super) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    pub(in crate::kafka) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
         *self.running.count.lock() += 1;
         let runs = Runs(Arc::clone(&self.running));
         let handle = Builder::new().name(name.to_owned()).spawn(move || {
@@ -48,7 +47,7 @@ impl Threads {
     }
 
     /// Joins those that end by the deadline; the names of the others. A thread does not wait for itself.
-    pub(super) fn join(&self, deadline: Deadline) -> Vec<String> {
+    pub(in crate::kafka) fn join(&self, deadline: Deadline) -> Vec<String> {
         let handles = std::mem::take(&mut *self.handles.lock());
         let is_own = |handle: &JoinHandle<()>| handle.thread().id() == thread::current().id();
         let own = usize::from(handles.iter().any(is_own));
@@ -72,19 +71,19 @@ impl Threads {
 }
 
 /// Something that is asked and waited for: what comes of it is put into the inbox.
-pub(super) type Job = Box<dyn FnOnce() -> Event + Send>;
+pub(super) type Job<A> = Box<dyn FnOnce() -> A + Send>;
 
 /// A thread that asks and waits, one thing after the other. It ends with the worker.
 #[derive(Debug)]
-pub(super) struct Worker {
-    jobs: channel::Sender<Job>,
+pub(super) struct Worker<A> {
+    jobs: channel::Sender<Job<A>>,
 }
 
-impl Worker {
+impl<A: Send + 'static> Worker<A> {
     /// Starts it.
-    pub(super) fn start(threads: &Threads, name: &str, inbox: &Arc<Inbox>) -> io::Result<Self> {
+    pub(super) fn start(threads: &Threads, name: &str, inbox: &Arc<Inbox<A>>) -> io::Result<Self> {
         // The machine asks for one thing at a time; leaving may come while a commit is under way.
-        let (jobs, todo) = channel::bounded::<Job>(2);
+        let (jobs, todo) = channel::bounded::<Job<A>>(2);
         let inbox = Arc::clone(inbox);
         threads.spawn(name, move || {
             for job in todo {
@@ -95,7 +94,7 @@ impl Worker {
     }
 
     /// Gives it something to do.
-    pub(super) fn give(&self, job: Job) {
+    pub(super) fn give(&self, job: Job<A>) {
         // The other end goes last, and there is room.
         let _ = self.jobs.send(job);
     }
