@@ -4,8 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::client::connect;
 use super::client::deadline::Deadline;
-use super::client::native::NativeTransport;
 use super::client::transport::{Committed, FoundOffsetResult, OffsetAt, TopicError, TopicFilter, Transport};
 use super::streams::unknown_topic;
 use super::{KafkaError, KafkaParams, OffsetRange, TopicPartition};
@@ -39,7 +39,7 @@ impl KafkaCluster {
     pub fn connect(brokers: impl Into<String>, params: KafkaParams) -> Result<Self, KafkaError> {
         params.check().map_err(KafkaError::Parameter)?;
         let settings = params.client_settings(&brokers.into()).map_err(KafkaError::Parameter)?;
-        Ok(Self { transport: Arc::new(NativeTransport::new(settings)), params })
+        Ok(Self { transport: connect(settings), params })
     }
 
     /// The names of all topics that the cluster lets this client see, but its own, in order.

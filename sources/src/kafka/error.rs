@@ -254,6 +254,27 @@ pub enum KafkaError {
         /// What is wrong with it.
         cause: RecordError,
     },
+    /// Records are missing between two that came, or do not come at all, and the client in use cannot see why: a compacted topic,
+    /// a marker of a transaction, a record that is larger than allowed. Only with
+    /// [`Transport::KafkaCrate`](super::Transport).
+    Gap {
+        /// The partition.
+        partition: TopicPartition,
+        /// The first offset that did not come.
+        from: i64,
+        /// The first that came, or the end of the log.
+        to: i64,
+    },
+    /// The crate `kafka` could not do what it was asked, or has panicked. Only with
+    /// [`Transport::KafkaCrate`](super::Transport).
+    KafkaCrate {
+        /// What it was asked for: the name of the request.
+        request: &'static str,
+        /// What it was about: a partition, if one.
+        about: Option<Arc<str>>,
+        /// What it says.
+        problem: Arc<str>,
+    },
     /// A topic was deleted and made anew under the same name: what was read of it says nothing about the new one.
     TopicRecreated {
         /// The topic.
@@ -285,6 +306,25 @@ pub enum KafkaError {
         member: Arc<str>,
         /// Why.
         cause: GroupError,
+    },
+    /// What a member asked of its cluster before it joined the group has failed.
+    Member {
+        /// The group.
+        group: Arc<str>,
+        /// The member: its static name, or its client id where it has none.
+        member: Arc<str>,
+        /// Why; it names the brokers.
+        cause: Arc<KafkaError>,
+    },
+    /// What a member of a group asked of the ZooKeeper that coordinates it has failed.
+    #[cfg(feature = "zookeeper")]
+    ZooKeeper {
+        /// The group.
+        group: Arc<str>,
+        /// The member's id.
+        member: Arc<str>,
+        /// Why; it names the servers.
+        cause: Arc<crate::zookeeper::ZooKeeperError>,
     },
     /// A record is larger than a producer may send.
     RecordOverLimit {
@@ -378,15 +418,25 @@ impl Error for KafkaError {
             Self::NoBroker { cause, .. } | Self::UnreachableAdvertised { cause, .. } => Some(&**cause),
             Self::NoLeader { cause: Some(cause), .. }
             | Self::NotDelivered { cause: Some(cause), .. }
-            | Self::InDoubt { cause, .. } => Some(&**cause),
+            | Self::InDoubt { cause, .. }
+            | Self::Member { cause, .. } => Some(&**cause),
             Self::Resolve { cause, .. } | Self::Connect { cause, .. } | Self::Io { cause, .. } => {
                 Some(&**cause)
             }
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper { cause, .. } => Some(&**cause),
             Self::Protocol { cause, .. } | Self::Request { cause, .. } => Some(cause),
             Self::Security { cause, .. } => Some(cause),
             Self::Records { cause, .. } => Some(cause),
             Self::Decode { cause, .. } => Some(&**cause),
             _ => None,
         }
+    }
+}
+
+impl KafkaError {
+    /// For a thread that could not be started.
+    pub(crate) fn no_thread(cause: io::Error) -> Self {
+        Self::Thread { cause: Arc::new(cause) }
     }
 }

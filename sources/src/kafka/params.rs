@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::client::address::Address;
 use super::client::backoff::BackoffRange;
-use super::client::settings::{ClientSettings, Isolation, OldVersion};
+use super::client::settings::{ClientSettings, Gaps, Isolation, OldVersion, Transport};
 use super::group::GroupParams;
-use super::security::Security;
+use super::security::{Secret, Security};
 
 /// Where a partition is read from if neither the program nor a committed offset says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,6 +38,11 @@ pub enum OnBadRecord {
 }
 
 /// What becomes of a range that the brokers no longer have when it is to be read.
+///
+/// What was deleted can be skipped. A log that ends below the place where a stream reads got shorter, as after an unclean
+/// election: that fails the stream under each of these, with
+/// [`KafkaError::OffsetOutOfRange`](super::KafkaError::OffsetOutOfRange). Only where a stream begins is a committed offset
+/// above the end skipped too, for then nothing has been read yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnLostRange {
     /// The stream fails with a [`KafkaError`](super::KafkaError) that names the range. The default.
@@ -96,9 +101,15 @@ pub struct KafkaParams {
     pub(super) refresh: Duration,
     pub(super) unavailable_for: Duration,
     pub(super) broker_version: Option<String>,
+    pub(super) transport: Transport,
+    pub(super) gaps: Gaps,
     /// How the program takes part in its group.
     pub(super) group: GroupParams,
     pub(super) security: Security,
+    /// The quorum, if the call names none.
+    pub(super) zookeeper: Option<String>,
+    /// User and password at the ZooKeeper.
+    pub(super) zookeeper_auth: Option<(String, Secret)>,
     /// Whether a program has said that offsets are committed by themselves, or are not.
     pub(super) auto_commit: Option<bool>,
     pub(super) commit_interval: Option<Duration>,
@@ -135,8 +146,12 @@ impl KafkaParams {
             refresh: Duration::from_secs(60),
             unavailable_for: Duration::from_secs(300),
             broker_version: None,
+            transport: Transport::default(),
+            gaps: Gaps::default(),
             group: GroupParams::default(),
             security: Security::default(),
+            zookeeper: None,
+            zookeeper_auth: None,
             auto_commit: None,
             commit_interval: None,
             mistakes: Vec::new(),
@@ -289,9 +304,30 @@ impl KafkaParams {
         self
     }
 
+    /// Whose client reads from the brokers. Default [`Transport::Native`].
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Whether offsets may be missing between records, where the transport cannot see why. Default [`Gaps::Refused`]. The native
+    /// transport sees why, and has no use for it.
+    pub fn gaps(mut self, gaps: Gaps) -> Self {
+        self.gaps = gaps;
+        self
+    }
+
     /// How connections to the brokers are protected, and who the program is. Default: not at all, and nobody.
     pub fn security(mut self, security: Security) -> Self {
         self.security = security;
+        self
+    }
+
+    /// Who the program is to the ZooKeeper that coordinates its group, by the scheme `digest`: then only those who know the
+    /// password change the group's nodes, and everybody reads them. The password is sent as it is and never shown. Without
+    /// meaning where brokers coordinate. Default: nobody.
+    pub fn zookeeper_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.zookeeper_auth = Some((user.into(), Secret::new(password.into())));
         self
     }
 
@@ -325,6 +361,10 @@ impl KafkaParams {
         settings.broker_version = self.broker_version.as_deref().and_then(OldVersion::parse);
         settings.metadata_max_age = self.refresh;
         settings.secured = self.security.prepare()?;
+        settings.transport = self.transport;
+        settings.gaps = self.gaps;
+        let most = self.max_record_bytes.max(self.max_partition_bytes);
+        settings.most_fetch_bytes = u32::try_from(most).unwrap_or(u32::MAX);
         Ok(settings)
     }
 
@@ -337,7 +377,17 @@ impl KafkaParams {
     pub(super) fn check(&self) -> Result<(), String> {
         let mut mistakes = self.mistakes.clone();
         mistakes.extend(self.group.check().err());
+        mistakes.extend(self.check_transport().err());
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
+    }
+
+    /// What the transport cannot do of what was said, if anything.
+    fn check_transport(&self) -> Result<(), String> {
+        match self.transport {
+            Transport::Native => Ok(()),
+            #[cfg(feature = "kafka-crate")]
+            Transport::KafkaCrate => super::client::kafka_crate::check(self),
+        }
     }
 
     /// What a direct stream has against it besides, if anything.

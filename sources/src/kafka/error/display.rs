@@ -25,6 +25,7 @@ impl fmt::Display for KafkaError {
             | Self::BadValue { .. }
             | Self::NoRecords { .. }
             | Self::UnsupportedVersion { .. }
+            | Self::KafkaCrate { .. }
             | Self::Broker { .. } => self.fmt_asking(f),
             Self::RecordOverLimit { .. }
             | Self::BufferFull { .. }
@@ -42,7 +43,13 @@ impl KafkaError {
         match self {
             Self::Address { text, problem } => write!(f, "{text:?} {problem}: write host:port"),
             Self::NoBroker { bootstrap, tried, cause } => {
-                write!(f, "none of {tried} brokers in {bootstrap} could be talked to; the last: {cause}")
+                write!(f, "none of {tried} brokers in {bootstrap} could be talked to; the last: {cause}")?;
+                match **cause {
+                    Self::Closed { .. } => {
+                        f.write_str(", as one that wants SASL or TLS does when it is asked without")
+                    }
+                    _ => Ok(()),
+                }
             }
             Self::Resolve { broker, cause } => {
                 write!(f, "no address of the host of broker {broker}: {cause}")
@@ -122,6 +129,11 @@ impl KafkaError {
                 }
                 write!(f, " with {code}")
             }
+            Self::KafkaCrate { request, about, problem } => {
+                write!(f, "the kafka crate has failed in {request}")?;
+                about.iter().try_for_each(|about| write!(f, " for {about}"))?;
+                write!(f, ": {problem}")
+            }
             _ => Ok(()),
         }
     }
@@ -181,6 +193,11 @@ impl KafkaError {
             Self::Records { partition, offset, cause } => {
                 write!(f, "the records at offset {offset} of {partition}: {cause}")
             }
+            Self::Gap { partition, from, to } => write!(
+                f,
+                "records from offset {from} to {to} of {partition} did not come: the topic is compacted (then say that gaps are \
+                 expected) or has transactions, or a record is larger than max_record_bytes"
+            ),
             Self::TopicRecreated { topic } => {
                 write!(f, "the topic {topic:?} was deleted and made anew while it was read")
             }
@@ -191,10 +208,21 @@ impl KafkaError {
                 )
             }
             Self::ForeignGroup { group, owner } => {
-                write!(f, "offsets of the group {group:?} are committed by {owner} too")
+                write!(
+                    f,
+                    "offsets of the group {group:?} are committed by {owner} too; end that first (a member that was killed \
+                     stays until its session ends), or use another group.id"
+                )
             }
             Self::Group { server, group, member, cause } => {
                 write!(f, "member {member:?} of group {group:?} at {server}: {cause}")
+            }
+            Self::Member { group, member, cause } => {
+                write!(f, "member {member:?} of group {group:?}: {cause}")
+            }
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper { group, member, cause } => {
+                write!(f, "member {member:?} of group {group:?}: {cause}")
             }
             Self::Thread { cause } => write!(f, "no thread for the Kafka client: {cause}"),
             _ => self.fmt_program(f),

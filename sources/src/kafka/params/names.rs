@@ -28,6 +28,8 @@ impl KafkaParams {
     /// | `security.protocol`, `sasl.*`, `ssl.*` in PEM form, `enable.ssl.certificate.verification` | [`security`](Self::security) |
     /// | `group.instance.id`, `session.timeout.ms`, `heartbeat.interval.ms`, `max.poll.interval.ms` | [`instance_id`](Self::instance_id), [`session_timeout`](Self::session_timeout), [`heartbeat_interval`](Self::heartbeat_interval), [`max_poll_interval`](Self::max_poll_interval) |
     /// | `partition.assignment.strategy` | [`assignors`](Self::assignors): `range`, `roundrobin`, `sticky`, `cooperative-sticky`, or Java's classes |
+    /// | `zookeeper.connect` | the ZooKeeper quorum, if the call names none |
+    /// | `zookeeper.session.timeout.ms`, `zookeeper.connection.timeout.ms`, `consumer.id` | [`session_timeout`](Self::session_timeout), [`connect_timeout`](Self::connect_timeout), [`instance_id`](Self::instance_id) |
     /// | `spark.streaming.kafka.maxRatePerPartition`, `.minRatePerPartition`, `spark.streaming.backpressure.initialRate` | the rates |
     ///
     /// Names with a meaning for other clients only (deserializers, `max.poll.records`) are accepted and
@@ -69,7 +71,16 @@ impl KafkaParams {
             "request.timeout.ms" | "socket.timeout.ms" => {
                 self.request_timeout = positive_millis(name, value)?
             }
-            "socket.connection.setup.timeout.ms" => self.connect_timeout = positive_millis(name, value)?,
+            "zookeeper.connect" => self.zookeeper = Some(value.to_owned()),
+            "offsets.storage" if value == "zookeeper" => self.unused.push(name.to_owned()),
+            "offsets.storage" => {
+                return Err(format!(
+                    "{name} = {value}: a group in ZooKeeper keeps its offsets there; use zookeeper, or a group of brokers"
+                ));
+            }
+            "socket.connection.setup.timeout.ms" | "zookeeper.connection.timeout.ms" => {
+                self.connect_timeout = positive_millis(name, value)?
+            }
             "reconnect.backoff.ms" | "retry.backoff.ms" | "refresh.leader.backoff.ms" => {
                 self.backoff = positive_millis(name, value)?;
                 self.backoff_max = self.backoff_max.max(self.backoff);
@@ -103,11 +114,17 @@ const WITHOUT_MEANING: &[&str] = &[
     "api.version.request",
     "check.crcs",
     "connections.max.idle.ms",
+    "consumer.timeout.ms",
     "default.api.timeout.ms",
+    "exclude.internal.topics",
     "fetch.max.bytes",
     "kafka.maxRetries",
     "key.deserializer",
     "max.poll.records",
+    "num.consumer.fetchers",
+    "queued.max.message.chunks",
+    "rebalance.backoff.ms",
+    "rebalance.max.retries",
     "receive.buffer.bytes",
     "send.buffer.bytes",
     "socket.receive.buffer.bytes",
@@ -115,7 +132,7 @@ const WITHOUT_MEANING: &[&str] = &[
     "spark.streaming.kafka.consumer.poll.ms",
     "spark.streaming.kafka.maxRetries",
     "value.deserializer",
-    "zookeeper.connection.timeout.ms",
+    "zookeeper.sync.time.ms",
 ];
 
 /// What `apply` understands, for suggestions.
@@ -126,6 +143,7 @@ const KNOWN: &[&str] = &[
     "broker.version.fallback",
     "client.id",
     "client.rack",
+    "consumer.id",
     "enable.auto.commit",
     "fetch.max.wait.ms",
     "fetch.message.max.bytes",
@@ -138,6 +156,7 @@ const KNOWN: &[&str] = &[
     "max.poll.interval.ms",
     "metadata.broker.list",
     "metadata.max.age.ms",
+    "offsets.storage",
     "partition.assignment.strategy",
     "reconnect.backoff.max.ms",
     "reconnect.backoff.ms",
@@ -152,6 +171,9 @@ const KNOWN: &[&str] = &[
     "spark.streaming.kafka.maxRatePerPartition",
     "spark.streaming.kafka.minRatePerPartition",
     "topic.metadata.refresh.interval.ms",
+    "zookeeper.connect",
+    "zookeeper.connection.timeout.ms",
+    "zookeeper.session.timeout.ms",
 ];
 
 fn reset(name: &str, value: &str) -> Result<OffsetReset, String> {
@@ -224,6 +246,7 @@ mod tests {
                 "auto.offset.reset" => "earliest",
                 "isolation.level" => "read_committed",
                 "enable.auto.commit" => "false",
+                "offsets.storage" => "zookeeper",
                 "partition.assignment.strategy" => "range",
                 _ => "7",
             };

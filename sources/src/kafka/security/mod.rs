@@ -147,6 +147,12 @@ pub(crate) struct Credentials {
 }
 
 impl Security {
+    /// Whether connections are encrypted, and whether brokers ask who the program is.
+    #[cfg(any(feature = "kafka-crate", feature = "zookeeper"))]
+    pub(crate) fn protocol(&self) -> SecurityProtocol {
+        self.protocol
+    }
+
     /// Of this protocol. What it needs besides is said with the other methods.
     pub fn new(protocol: SecurityProtocol) -> Self {
         Self { protocol, ..Self::default() }

@@ -34,6 +34,14 @@ pub(super) enum Why {
     },
 }
 
+impl Begin {
+    /// Whether nobody has said that it begins there. Then that is to be committed before anything is read: without, a crash
+    /// before the first commit would begin at another end of the log and skip everything between.
+    pub(super) fn is_unsaid(&self) -> bool {
+        matches!(self.why, Why::Reset | Why::Lost { .. })
+    }
+}
+
 /// What a stream knows when it begins.
 pub(super) struct Start {
     pub(super) begins: Vec<Begin>,

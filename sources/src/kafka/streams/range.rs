@@ -12,8 +12,8 @@ use super::feed::{RangeReader, Ranges};
 use super::logs::{logs, not_in_log};
 use super::piece::BadRecords;
 use super::read_ahead::ReadAheadSettings;
+use crate::kafka::client::connect;
 use crate::kafka::client::deadline::Deadline;
-use crate::kafka::client::native::NativeTransport;
 use crate::kafka::client::transport::Transport;
 use crate::kafka::offset_range::BatchRanges;
 use crate::kafka::{KafkaError, KafkaParams, KafkaRecord, OffsetRange, TopicPartition};
@@ -109,7 +109,7 @@ impl RangeRequest {
         let Self { brokers, ranges, params, progress } = self;
         params.check().map_err(KafkaError::Parameter)?;
         let settings = params.client_settings(&brokers).map_err(KafkaError::Parameter)?;
-        let transport: Arc<dyn Transport> = Arc::new(NativeTransport::new(settings));
+        let transport = connect(settings);
         let deadline = Deadline::after(params.connect_timeout + params.request_timeout);
         check(&ranges, &*transport, deadline)?;
 

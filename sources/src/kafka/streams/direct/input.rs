@@ -16,7 +16,7 @@ use super::topics::Topics;
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::transport::{Committed, OffsetAt, Transport};
 use crate::kafka::params::{EndOffsets, KafkaParams};
-use crate::kafka::streams::begin::{self, Begin, Why, positions};
+use crate::kafka::streams::begin::{self, Begin, positions};
 use crate::kafka::streams::cut::{Candidate, RangePlan, cut};
 use crate::kafka::streams::decoder::RecordDecoder;
 use crate::kafka::streams::feed::RangeReader;
@@ -76,7 +76,7 @@ impl<T> DirectInput<T> {
             positions(topics.partitions(), &self.strategy.starting_at, &self.params, &*transport, deadline)?;
         let instance = instance();
         begin::announce(&start.begins, handle);
-        let committed = self.commit_resets(&*transport, &start.begins, &instance, deadline)?;
+        let committed = self.commit_unsaid(&*transport, &start.begins, &instance, deadline)?;
 
         let todo = Arc::new(Todo::default());
         let telling = Telling { todo: Arc::clone(&todo), handle: handle.clone() };
@@ -106,6 +106,7 @@ impl<T> DirectInput<T> {
             instance,
             at_start: start.committed,
             committed,
+            sent: BTreeMap::new(),
         };
         let keeper = Keeper::start("kafka", Arc::clone(&todo), work)?;
         let begins = start.begins.into_iter();
@@ -124,9 +125,8 @@ impl<T> DirectInput<T> {
         Ok(())
     }
 
-    /// Commits the beginnings that nobody has said: without that, a crash before the first commit would begin at another
-    /// end of the log and skip everything between.
-    fn commit_resets(
+    /// Commits the beginnings that [nobody has said](Begin::is_unsaid), unless the program keeps the offsets itself.
+    fn commit_unsaid(
         &self,
         transport: &dyn Transport,
         begins: &[Begin],
@@ -137,8 +137,8 @@ impl<T> DirectInput<T> {
         if !self.strategy.starting_at.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let resets = begins.iter().filter(|begin| begin.why == Why::Reset);
-        let positions: BTreeMap<_, _> = resets
+        let unsaid = begins.iter().filter(|begin| begin.is_unsaid());
+        let positions: BTreeMap<_, _> = unsaid
             .map(|begin| (begin.partition.clone(), Position { offset: begin.offset, leader_epoch: None }))
             .collect();
         let offsets: Vec<_> = positions
@@ -273,6 +273,9 @@ impl<T: Data> InputDStream<T> for DirectInput<T> {
             drop(running.fetching);
             running.keeper.stop();
             running.transport.close();
+            for name in running.transport.threads_left() {
+                running.handle.abandon_thread(name);
+            }
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::kafka::streams::lost_range::settle;
 use crate::kafka::streams::read_ahead::{ReadAhead, Watch};
 use crate::kafka::{KafkaError, TopicPartition};
 
+/// So many commits that were not acknowledged are remembered as ours.
+const MOST_SENT: usize = 64;
+
 /// How often offsets are committed again that have not changed: brokers forget those of idle groups, some after a day.
 const RECOMMIT: Duration = Duration::from_secs(3_600);
 
@@ -96,7 +99,7 @@ impl Keeper {
             std::thread::Builder::new()
                 .name(format!("{name}-keeper"))
                 .spawn(move || work.run(&todo))
-                .map_err(|cause| KafkaError::Thread { cause: Arc::new(cause) })?
+                .map_err(KafkaError::no_thread)?
         };
         Ok(Self { todo, thread: Some(thread) })
     }
@@ -131,6 +134,8 @@ pub(super) struct Work {
     pub(super) at_start: BTreeMap<TopicPartition, Committed>,
     /// What we have committed since.
     pub(super) committed: BTreeMap<TopicPartition, Position>,
+    /// What we have sent since and do not know to be committed, the newest last.
+    pub(super) sent: BTreeMap<TopicPartition, Vec<i64>>,
 }
 
 /// What there is to do now.
@@ -243,7 +248,8 @@ impl Work {
         let result = self.send(&group, &waiting, Deadline::after(within));
         match &result {
             Ok(()) => {
-                self.committed.extend(waiting.offsets.iter().map(|(p, position)| (p.clone(), *position)))
+                self.committed.extend(waiting.offsets.iter().map(|(p, position)| (p.clone(), *position)));
+                waiting.offsets.keys().for_each(|partition| _ = self.sent.remove(partition));
             }
             Err(error) => {
                 self.tell("commit_failed", error.to_string());
@@ -257,7 +263,7 @@ impl Work {
     }
 
     /// Looks whose commits are there, then commits.
-    fn send(&self, group: &Arc<str>, waiting: &Waiting, deadline: Deadline) -> Result<(), KafkaError> {
+    fn send(&mut self, group: &Arc<str>, waiting: &Waiting, deadline: Deadline) -> Result<(), KafkaError> {
         let partitions: Vec<_> = waiting.offsets.keys().cloned().collect();
         for (partition, committed) in self.transport.committed(group, &partitions, deadline)? {
             let Some(committed) = committed else { continue };
@@ -265,7 +271,19 @@ impl Work {
         }
         let offsets: Vec<_> =
             waiting.offsets.iter().map(|(partition, position)| self.entry(partition, *position)).collect();
+        for (partition, position) in &waiting.offsets {
+            let sent = self.sent.entry(partition.clone()).or_default();
+            sent.push(position.offset);
+            sent.drain(..sent.len().saturating_sub(MOST_SENT));
+        }
         self.transport.commit(group, &offsets, deadline)
+    }
+
+    /// Whether a commit is one of ours, where its text is not kept.
+    fn is_like_ours(&self, partition: &TopicPartition, offset: i64) -> bool {
+        let acknowledged = self.committed.get(partition).is_some_and(|position| position.offset == offset);
+        let sent = || self.sent.get(partition).is_some_and(|sent| sent.contains(&offset));
+        !self.transport.keeps_metadata() && (acknowledged || sent())
     }
 
     fn entry(&self, partition: &TopicPartition, position: Position) -> (TopicPartition, Committed) {
@@ -282,7 +300,10 @@ impl Work {
         committed: &Committed,
     ) -> Result<(), KafkaError> {
         let owner = instance_of(committed);
-        if owner == Some(self.instance.as_str()) || self.at_start.get(partition) == Some(committed) {
+        if owner == Some(self.instance.as_str())
+            || self.at_start.get(partition) == Some(committed)
+            || self.is_like_ours(partition, committed.offset)
+        {
             return Ok(());
         }
         let owner = match owner {

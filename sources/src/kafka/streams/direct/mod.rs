@@ -25,8 +25,7 @@ use self::input::DirectInput;
 pub use self::strategy::ConsumerStrategy;
 pub(in crate::kafka) use self::topics::unknown as unknown_topic;
 use super::decoder::{RecordDecoder, whole_records};
-use crate::kafka::client::native::NativeTransport;
-use crate::kafka::client::transport::Transport;
+use crate::kafka::client;
 use crate::kafka::{KafkaParams, KafkaRecord};
 
 /// A direct stream. It is its [`DStream`], and knows how to commit.
@@ -164,7 +163,7 @@ fn direct<'c, T: Data>(
     let commits = Arc::new(Commits::new(params.group_id.as_deref().map(Arc::from)));
     let connect = move || {
         let settings = settings.expect("a context with a mistake does not start");
-        Ok(Arc::new(NativeTransport::new(settings)) as Arc<dyn Transport>)
+        Ok(client::connect(settings))
     };
     let input =
         DirectInput::new(strategy, params, Arc::new(decoder), Arc::clone(&commits), Box::new(connect));

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::input::Entrance;
+use super::input::{Entrance, check_topics};
 use crate::kafka::KafkaError;
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::native::NativeTransport;
 use crate::kafka::client::settings::ClientSettings;
-use crate::kafka::client::transport::{TopicError, TopicFilter, Transport};
+use crate::kafka::client::transport::Transport;
 use crate::kafka::group::{ClassicGroup, GroupSettings, Membership, RebalanceListener, Subscription};
 use crate::kafka::params::KafkaParams;
-use crate::kafka::streams::unknown_topic;
 
 /// A group of a cluster's own.
 pub(super) struct BrokerGroup {
@@ -22,21 +21,27 @@ pub(super) struct BrokerGroup {
     pub(super) client: Option<Arc<NativeTransport>>,
 }
 
+impl BrokerGroup {
+    /// What is said of the topics is no member's affair, all else is.
+    fn not_asked(&self, error: KafkaError) -> KafkaError {
+        if matches!(error, KafkaError::UnknownTopic { .. } | KafkaError::Topic { .. }) {
+            return error;
+        }
+        let member = self.params.group.instance_id().unwrap_or(&self.params.client_id);
+        KafkaError::Member {
+            group: self.params.group_id.as_deref().unwrap_or_default().into(),
+            member: member.into(),
+            cause: Arc::new(error),
+        }
+    }
+}
+
 impl Entrance for BrokerGroup {
     fn connect(&mut self) -> Result<Arc<dyn Transport>, KafkaError> {
         let settings = self.settings.take().expect("a context with a mistake does not start");
         let transport = Arc::new(NativeTransport::new(settings));
         let deadline = Deadline::after(self.params.request_timeout + self.params.connect_timeout);
-        let names: Vec<_> = self.topics.keys().cloned().collect();
-        for info in transport.topics(TopicFilter::Names(&names), deadline)? {
-            match info.error {
-                Some(TopicError::Unknown) => return Err(unknown_topic(&info.name, &*transport, deadline)),
-                Some(TopicError::Broker(code)) => {
-                    return Err(KafkaError::Topic { topic: info.name, code });
-                }
-                None => {}
-            }
-        }
+        check_topics(&self.topics, &*transport, deadline).map_err(|error| self.not_asked(error))?;
         self.client = Some(Arc::clone(&transport));
         Ok(transport)
     }

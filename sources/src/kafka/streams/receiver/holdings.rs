@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::repeats::Repeats;
 use crate::kafka::client::transport::Committed;
 use crate::kafka::{OffsetRange, TopicPartition};
 
@@ -32,8 +33,8 @@ pub(super) struct Holdings {
     given_up: BTreeMap<TopicPartition, usize>,
     /// Members whose partitions may go to others any moment.
     paused: BTreeSet<usize>,
-    /// Offsets that were read for nothing so far: others read them again.
-    repeated: u64,
+    /// What others read again.
+    repeats: Repeats,
 }
 
 #[derive(Debug)]
@@ -42,14 +43,20 @@ struct Held {
     /// Which of the stream's members has it.
     member: usize,
     stage: Stage,
+    /// It is to be given up.
+    is_going: bool,
     /// Where the next batch begins.
     next: i64,
     /// How many batches have a range and are not done.
     in_flight: usize,
+    /// How many of these have offsets in it.
+    in_flight_with_offsets: usize,
     /// All before it is done.
     done: Position,
     /// What was last given to be committed.
     given: Option<i64>,
+    /// All before it is committed.
+    committed: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +112,8 @@ pub(super) enum Ended {
 
 impl Holdings {
     pub(super) fn new(done_when: DoneWhen) -> Self {
-        let (held, given_up, paused) = Default::default();
-        Self { done_when, rights: 0, held, given_up, paused, repeated: 0 }
+        let (held, given_up, paused, repeats) = Default::default();
+        Self { done_when, rights: 0, held, given_up, paused, repeats }
     }
 
     /// One of the members was assigned these. Where another one had them and was not told yet, what is to become of what was
@@ -125,10 +132,13 @@ impl Holdings {
                 right: Right(self.rights),
                 member,
                 stage: Stage::Assigned,
+                is_going: false,
                 next: 0,
                 in_flight: 0,
+                in_flight_with_offsets: 0,
                 done: Position { offset: 0, leader_epoch: None },
                 given: None,
+                committed: 0,
             };
             self.held.insert(partition.clone(), held);
         }
@@ -178,6 +188,7 @@ impl Holdings {
         held.next = offset;
         held.done = Position { offset, leader_epoch };
         held.given = (!commit_first).then_some(offset);
+        held.committed = offset;
         true
     }
 
@@ -200,6 +211,7 @@ impl Holdings {
 
     fn give_up(&mut self, partition: &TopicPartition) -> Option<(TopicPartition, Dropped)> {
         let held = self.held.remove(partition)?;
+        self.repeats.taken_away(partition, held.committed, held.given, held.done.offset);
         let what = match held.in_flight {
             _ if !held.stage.has_begun() => Dropped::Nothing,
             0 => Dropped::All,
@@ -214,7 +226,7 @@ impl Holdings {
     /// The partitions that a batch may take of, in order, and where it goes on in each.
     pub(super) fn readable(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
         let reading = |(_, held): &(&TopicPartition, &Held)| {
-            held.stage == Stage::Reading && !self.paused.contains(&held.member)
+            held.stage == Stage::Reading && !held.is_going && !self.paused.contains(&held.member)
         };
         self.held.iter().filter(reading).map(|(partition, held)| (partition, held.next))
     }
@@ -231,6 +243,7 @@ impl Holdings {
         let held = self.held.get_mut(&range.topic_partition())?;
         held.next = range.until;
         held.in_flight += 1;
+        held.in_flight_with_offsets += usize::from(!range.is_empty());
         if self.done_when == DoneWhen::Cut {
             held.done = Position::behind(range);
         }
@@ -242,6 +255,7 @@ impl Holdings {
         let (partition, done_when) = (range.topic_partition(), self.done_when);
         if let Some(held) = self.held_under(&partition, right) {
             held.in_flight -= 1;
+            held.in_flight_with_offsets -= usize::from(!range.is_empty());
             if done && done_when == DoneWhen::Completed {
                 held.done = Position::behind(range);
             }
@@ -255,10 +269,9 @@ impl Holdings {
         if last {
             self.given_up.remove(&partition);
         }
-        if done_when == DoneWhen::Completed {
-            self.repeated += range.offsets();
-        }
-        Ended::Others { repeated: self.repeated, last }
+        // What counts as done when it is cut was counted when the partition was taken away.
+        let repeated = (done_when == DoneWhen::Completed).then(|| self.repeats.add(range));
+        Ended::Others { repeated: repeated.unwrap_or_default(), last }
     }
 
     /// What is done of a member's partitions (of `only` these, if some are named) and was not given to be committed. It
@@ -281,19 +294,37 @@ impl Holdings {
         due
     }
 
-    /// As [`take_done`](Self::take_done), of all partitions of a member. With `pause` no batch takes of them before the member
-    /// is assigned some, or none, or loses some.
-    pub(super) fn take_all_done(&mut self, member: usize, pause: bool) -> Vec<(TopicPartition, Committed)> {
-        if pause {
+    /// No batch takes any more of these partitions of a member; with none named of no partition of it, before the member is
+    /// assigned some, or none, or loses some.
+    pub(super) fn pause(&mut self, member: usize, partitions: Option<&[TopicPartition]>) {
+        let Some(partitions) = partitions else {
             self.paused.insert(member);
+            return;
+        };
+        for partition in partitions {
+            if let Some(held) = self.held.get_mut(partition).filter(|held| held.member == member) {
+                held.is_going = true;
+            }
         }
-        self.take_done(member, None)
     }
 
-    /// These were committed, or could not be: then they are to be given again.
+    /// Whether batches have offsets of a member's partitions (of `only` these, if some are named) that are not done.
+    pub(super) fn is_running(&self, member: usize, only: Option<&[TopicPartition]>) -> bool {
+        let runs = |(partition, held): (&TopicPartition, &Held)| {
+            let is_meant = held.member == member && only.is_none_or(|only| only.contains(partition));
+            is_meant && held.in_flight_with_offsets > 0
+        };
+        self.done_when == DoneWhen::Completed && self.held.iter().any(runs)
+    }
+
+    /// These were committed, or could not be: then they are to be given again, as far as the partitions are still held.
     pub(super) fn committed(&mut self, offsets: &[(TopicPartition, Committed)], is_done: bool) {
         for (partition, committed) in offsets {
+            self.repeats.settled(partition, committed.offset, is_done);
             let Some(held) = self.held.get_mut(partition) else { continue };
+            if is_done {
+                held.committed = held.committed.max(committed.offset);
+            }
             if held.given != Some(committed.offset) {
                 continue;
             }
@@ -303,6 +334,12 @@ impl Holdings {
                 false => held.given = None,
             }
         }
+    }
+
+    /// What was done and could not be committed any more, with how many offsets are read again so far, unless it was taken
+    /// already.
+    pub(super) fn take_repeats(&mut self) -> Option<(Vec<OffsetRange>, u64)> {
+        self.repeats.take_untold()
     }
 
     /// All that is done is to be given again: brokers forget what has not changed for long.
@@ -440,12 +477,35 @@ mod tests {
     #[test]
     fn no_batch_takes_of_what_may_go_to_others() {
         let mut holdings = reading(DoneWhen::Completed);
-        assert_eq!(holdings.take_all_done(0, true), []);
+        holdings.pause(0, None);
         assert_eq!(holdings.readable().count(), 0);
         holdings.assigned(0, &[]);
         assert_eq!(holdings.readable().count(), 1, "the group has shared out, and it stays");
-        holdings.take_all_done(0, false);
-        assert_eq!(holdings.readable().count(), 1);
+        holdings.pause(1, Some(&[partition(0)]));
+        assert_eq!(holdings.readable().count(), 1, "it is another member's");
+        holdings.pause(0, Some(&[partition(0)]));
+        assert_eq!(holdings.readable().count(), 0);
+    }
+
+    #[test]
+    fn a_partition_runs_while_a_batch_has_a_range_that_is_not_done() {
+        let mut holdings = reading(DoneWhen::Completed);
+        holdings.cut(&range(10, 10)).unwrap();
+        assert!(!holdings.is_running(0, None), "a batch without records of it is not waited for");
+        let right = holdings.cut(&range(10, 15)).unwrap();
+        let runs = |holdings: &Holdings| {
+            [(0, None), (0, Some(0)), (0, Some(1)), (1, None)].map(|(member, only): (_, Option<i32>)| {
+                let only = only.map(|number| vec![partition(number)]);
+                holdings.is_running(member, only.as_deref())
+            })
+        };
+        assert_eq!(runs(&holdings), [true, true, false, false]);
+        holdings.completed(&range(10, 15), right, true);
+        assert_eq!(runs(&holdings), [false; 4]);
+
+        let mut holdings = reading(DoneWhen::Cut);
+        holdings.cut(&range(10, 15)).unwrap();
+        assert_eq!(runs(&holdings), [false; 4], "what is done when it is cut is not waited for");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The receiver stream as an input of the engine: a batch takes what has come of the partitions that the group has given
 //! to this stream. On the generate thread.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::member::Member;
 use super::shared::{Shared, Telling};
 use super::starter::{Members, Starter, commit_done};
 use crate::kafka::client::deadline::{Deadline, now};
-use crate::kafka::client::transport::{OffsetAt, Transport};
+use crate::kafka::client::transport::{OffsetAt, TopicError, TopicFilter, Transport};
 use crate::kafka::group::{Membership, RebalanceListener};
 use crate::kafka::params::{EndOffsets, KafkaParams};
 use crate::kafka::streams::cut::{Candidate, OFFSET_BYTES, RangePlan, cut};
@@ -26,6 +27,7 @@ use crate::kafka::streams::held_back::HeldBack;
 use crate::kafka::streams::piece::BadRecords;
 use crate::kafka::streams::rates::Rates;
 use crate::kafka::streams::read_ahead::{ReadAhead, ReadAheadSettings, Seen};
+use crate::kafka::streams::unknown_topic;
 use crate::kafka::{KafkaError, TopicPartition};
 
 /// How long the last commits and the leave may take when the stream stops.
@@ -41,6 +43,23 @@ pub(super) trait Entrance: Send {
         &mut self,
         listener: &dyn Fn(usize) -> Arc<dyn RebalanceListener>,
     ) -> Result<Vec<Box<dyn Membership>>, KafkaError>;
+}
+
+/// Fails if one of these topics does not exist.
+pub(super) fn check_topics(
+    topics: &BTreeMap<Arc<str>, usize>,
+    transport: &dyn Transport,
+    deadline: Deadline,
+) -> Result<(), KafkaError> {
+    let names: Vec<_> = topics.keys().cloned().collect();
+    for info in transport.topics(TopicFilter::Names(&names), deadline)? {
+        match info.error {
+            Some(TopicError::Unknown) => return Err(unknown_topic(&info.name, transport, deadline)),
+            Some(TopicError::Broker(code)) => return Err(KafkaError::Topic { topic: info.name, code }),
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// A receiver stream.
@@ -86,8 +105,10 @@ impl<T> ReceiverInput<T> {
         let telling = Arc::new(Telling { shared: OnceLock::new() });
         let read_ahead = Arc::new(ReadAhead::new(settings, Box::new(Arc::clone(&telling))));
         let holdings = Holdings::new(self.done_when);
-        let shared =
-            Arc::new(Shared::new(handle.clone(), Arc::clone(&read_ahead), holdings, self.longest_batch));
+        let longest = self.longest_batch;
+        let wait = self.params.group.rebalance_wait().min(longest / 2).min(self.params.request_timeout);
+        let shared = Shared::new(handle.clone(), Arc::clone(&read_ahead), holdings, longest, wait);
+        let shared = Arc::new(shared);
         let _ = telling.shared.set(Arc::downgrade(&shared));
         shared.fetch_with(Fetching::start(&*transport, Arc::clone(&read_ahead), "kafka", &[])?);
         let members: Members = Arc::new(entrance.join(&|number| {
@@ -221,17 +242,35 @@ impl Running {
                 self.shared.tell("commit_skipped", detail);
             }
             commit_done(&self.shared, &self.members);
+            self.shared.go_on_giving_up();
         }
     }
 
     fn stop(self) {
-        let deadline = Deadline::after(LEAVE);
-        self.members.iter().for_each(|member| member.leave(deadline));
+        leave(&self.members, Deadline::after(LEAVE));
         self.shared.stop();
         self.transport.close();
+        for name in self.transport.threads_left() {
+            self.shared.handle.abandon_thread(name);
+        }
         // A panic in there was logged by the thread's own hook.
         let _ = self.starter.join();
     }
+}
+
+/// All members leave, at the same time: each has the whole time until the deadline for its last commit.
+pub(super) fn leave(members: &[Box<dyn Membership>], deadline: Deadline) {
+    let Some((first, others)) = members.split_first() else { return };
+    std::thread::scope(|scope| {
+        for member in others {
+            let thread = std::thread::Builder::new().name("kafka-receiver-leave".to_owned());
+            if let Err(cause) = thread.spawn_scoped(scope, || member.leave(deadline)) {
+                log::warn!("a member leaves after the others, for there is no thread for it: {cause}");
+                member.leave(deadline);
+            }
+        }
+        first.leave(deadline);
+    });
 }
 
 /// How many times its share of the budget a batch takes of a partition at most, besides what was received before the cut.

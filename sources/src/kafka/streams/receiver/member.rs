@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::shared::Shared;
-use crate::kafka::client::transport::Committed;
-use crate::kafka::group::RebalanceListener;
+use crate::kafka::group::{Later, Offsets, RebalanceListener};
 use crate::kafka::{GroupError, KafkaError, TopicPartition};
 
 /// Hears what one member of a stream is assigned and loses.
@@ -13,41 +12,44 @@ pub(super) struct Member {
     pub(super) shared: Arc<Shared>,
 }
 
-impl Member {
-    fn tell(&self, kind: &'static str, partitions: &[TopicPartition]) {
-        let names: Vec<String> = partitions.iter().map(ToString::to_string).collect();
-        self.shared.tell(kind, names.join(", "));
-    }
-}
-
 impl RebalanceListener for Member {
     fn assigned(&self, partitions: &[TopicPartition]) {
+        self.shared.has_shared_out(self.number, partitions);
         self.shared.assigned(self.number, partitions);
         if !partitions.is_empty() {
-            self.tell("partitions_assigned", partitions);
+            self.shared.tell_partitions("partitions_assigned", partitions);
         }
     }
 
-    fn done(&self, pause: bool) -> Vec<(TopicPartition, Committed)> {
-        self.shared.lock().holdings.take_all_done(self.number, pause)
+    fn done(&self, pause: bool) -> Offsets {
+        if pause {
+            self.shared.wait_no_more(self.number);
+        }
+        self.shared.take_done(self.number, pause)
     }
 
-    fn revoked(&self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Committed)> {
-        let done = self.shared.lock().holdings.take_done(self.number, Some(partitions));
+    fn may_go(&self, later: Later) -> Option<Offsets> {
+        self.shared.give_up(self.number, None, later)
+    }
+
+    fn revoked(&self, partitions: &[TopicPartition], later: Later) -> Option<Offsets> {
+        self.shared.give_up(self.number, Some(partitions), later)
+    }
+
+    fn handed_over(&self, partitions: &[TopicPartition]) {
         self.shared.take_away(self.number, partitions);
-        self.tell("partitions_revoked", partitions);
-        done
+        self.shared.tell_partitions("partitions_revoked", partitions);
     }
 
     fn lost(&self, partitions: &[TopicPartition]) {
         self.shared.take_away(self.number, partitions);
-        self.tell("partitions_lost", partitions);
+        self.shared.tell_partitions("partitions_lost", partitions);
     }
 
-    fn committed(&self, offsets: &Vec<(TopicPartition, Committed)>, result: &Result<(), KafkaError>) {
-        self.shared.lock().holdings.committed(offsets, result.is_ok());
+    fn committed(&self, offsets: &Offsets, result: &Result<(), KafkaError>) {
+        self.shared.committed(offsets, result.is_ok());
         match result {
-            // Whose batches they were is told when those are done.
+            // A commit that was skipped is told by what it means: what is read again.
             Ok(()) | Err(KafkaError::Group { cause: GroupError::Fenced, .. }) => {}
             Err(error) => self.shared.tell("commit_failed", error.to_string()),
         }

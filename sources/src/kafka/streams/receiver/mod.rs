@@ -5,19 +5,27 @@
 //! |---|---|---|
 //! | `servers` | who coordinates the group, as a program says it | before the start |
 //! | `broker_group` | the way into a group that brokers coordinate | generate thread, at the start |
+//! | `zookeeper_group` | the way into a group that ZooKeeper coordinates | generate thread, at the start |
 //! | `input` | what a batch takes | generate thread |
-//! | `holdings` | what is held, done and committed, as values | behind the lock of `shared` |
+//! | `holdings`, `repeats` | what is held, done and committed, and what is read twice, as values | behind the lock of `shared` |
 //! | `shared` | what the threads share | all of them |
+//! | `giving_up` | what waits for running batches before it is given up | all of them |
 //! | `member` | what a membership tells the stream | the member's threads |
+//! | `put_off` | what cannot begin yet, and for how long it may not | the starter's thread |
 //! | `starter` | where partitions begin, lost offsets, commits by the clock | a thread of its own |
 
 mod broker_group;
+mod giving_up;
 mod holdings;
 mod input;
 mod member;
+mod put_off;
+mod repeats;
 mod servers;
 mod shared;
 mod starter;
+#[cfg(feature = "zookeeper")]
+mod zookeeper_group;
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +41,8 @@ use self::holdings::DoneWhen;
 use self::input::{Entrance, ReceiverInput};
 pub use self::servers::KafkaServers;
 use super::decoder::{RecordDecoder, whole_records};
-use crate::kafka::{KafkaParams, KafkaRecord};
+use crate::kafka::{KafkaParams, KafkaRecord, Transport};
+use crate::net::address::Address;
 
 /// How often offsets are committed unless the program says so: as Java's client does, and as the old consumer.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
@@ -49,11 +58,15 @@ const COMMIT_EVERY_ZOOKEEPER: Duration = Duration::from_secs(60);
 /// them with [`union`](StreamingContext::union).
 ///
 /// Offsets are committed on a timer ([`commit_interval`](KafkaParams::commit_interval)), and at the stop, as soon as a batch
-/// holds them: a program that crashes, or stops without waiting for its batches, loses what those held. [`create_reliable_stream`] commits later.
+/// holds them: a program that crashes, or stops without waiting for its batches, loses what those held.
+/// [`create_reliable_stream`] commits later.
 ///
 /// When the group shares out anew, what was received of a partition that goes to another member, and is in no batch yet, is
-/// dropped: the other one reads it. Events tell of it: `partitions_assigned`, `partitions_revoked` (given up in order),
-/// `partitions_lost` (taken away).
+/// dropped: the other one reads it. [Events](crate::kafka#events) tell of it.
+///
+/// End a program by its [`StopHandle`](batchmill::StopHandle), at Ctrl-C too: then others take over at once. One that is
+/// killed keeps its share until its session is over ([`session_timeout`](KafkaParams::session_timeout)), even from itself when it
+/// is started again.
 ///
 /// A batch takes of each partition what the broker had at the cut, as far as the last answer told, but no more than three times
 /// what [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for besides what was
@@ -105,10 +118,11 @@ pub fn create_stream<S: Into<String>>(
 /// As [`create_stream`], but offsets are committed when all outputs of their batch are done: a program that crashes, or is
 /// taken for dead, repeats records and never loses one.
 ///
-/// What is repeated is bounded: the batches that were not done at a crash; and the ranges of a batch that was cut before a
-/// rebalance gave their partitions to others. The event `commit_skipped` names those and counts their offsets. A batch that
-/// fails is committed only when the error policy lets the stream go on and a later batch succeeds; the event `batch_lost`
-/// names its ranges before.
+/// What is repeated is bounded: the batches that were not done at a crash; the ranges of a batch that was cut before a
+/// rebalance gave their partitions to others; and what was done by then and could not be committed any more. The event
+/// `commit_skipped` names these ranges and counts their offsets; [`rebalance_wait`](KafkaParams::rebalance_wait) makes them
+/// fewer. A batch that fails is committed only when the error policy lets the stream go on and a later batch succeeds; the
+/// event `batch_lost` names its ranges before.
 ///
 /// The commits of the last batches are sent before the context has stopped.
 #[doc(alias = "spark.streaming.receiver.writeAheadLog.enable")]
@@ -197,6 +211,11 @@ impl Group {
         {
             return Err(format!("topic {topic:?} is read by {threads} threads: use 1 to 1000"));
         }
+        if matches!(self.servers, KafkaServers::Brokers(_)) && self.params.transport != Transport::Native {
+            return Err(
+                "only the native transport can take part in a group that brokers coordinate".to_owned()
+            );
+        }
         match (self.done_when, self.params.auto_commit) {
             (DoneWhen::Cut, Some(false)) => {
                 Err("enable.auto.commit = false: this stream commits on a timer; \
@@ -211,17 +230,35 @@ impl Group {
     fn entrance(&self) -> Result<Box<dyn Entrance>, String> {
         match &self.servers {
             KafkaServers::Brokers(brokers) => Ok(Box::new(BrokerGroup {
-                settings: Some(self.params.client_settings(brokers)?),
+                settings: Some(
+                    self.params.client_settings(brokers).map_err(|reason| with_hint(brokers, reason))?,
+                ),
                 params: self.params.clone(),
                 topics: self.topics.clone(),
                 client: None,
             })),
+            #[cfg(feature = "zookeeper")]
+            KafkaServers::ZooKeeper(quorum) => {
+                Ok(Box::new(zookeeper_group::InZooKeeper::new(quorum, &self.params, &self.topics)?))
+            }
+            #[cfg(not(feature = "zookeeper"))]
             KafkaServers::ZooKeeper(quorum) => Err(format!(
-                "{quorum:?} is taken for a ZooKeeper quorum, and groups in ZooKeeper are not built yet; \
+                "{quorum:?} is taken for a ZooKeeper quorum, which needs the feature `zookeeper`; \
                  KafkaServers::brokers names brokers"
             )),
         }
     }
+}
+
+/// What is wrong with the brokers of a group, and where a path belongs if they have one.
+fn with_hint(brokers: &str, reason: String) -> String {
+    let has_path = brokers.contains('/') && !brokers.contains("://");
+    if has_path && Address::parse_list(brokers).is_err() {
+        return format!(
+            "{reason}; a path is part of a ZooKeeper quorum, which KafkaServers::zookeeper or a bare string names"
+        );
+    }
+    reason
 }
 
 #[track_caller]

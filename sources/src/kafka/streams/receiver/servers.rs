@@ -13,9 +13,8 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KafkaServers {
     /// A ZooKeeper quorum: a list of `host:port`, and after the last one the path below which the brokers keep their nodes
-    /// if that is not the root. Members, owners and offsets are kept there as old consumers do it, up to brokers of 3.9,
-    /// which are found there too. Not built yet: it is an error
-    /// of the start.
+    /// if that is not the root. Members, owners and offsets are kept there as old consumers do it, so that they share the
+    /// group; the brokers, up to 3.9, are found there too. Needs the feature `zookeeper`.
     ZooKeeper(String),
     /// Brokers: a list of `host:port`. One of them coordinates the group; from 0.9 on.
     Brokers(String),

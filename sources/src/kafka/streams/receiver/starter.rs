@@ -8,9 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::holdings::Right;
+use super::put_off::PutOff;
 use super::shared::{Next, Shared};
-use crate::kafka::client::control::is_passing;
-use crate::kafka::client::deadline::Deadline;
+use crate::kafka::client::deadline::{Deadline, now};
 use crate::kafka::client::transport::Transport;
 use crate::kafka::group::Membership;
 use crate::kafka::params::KafkaParams;
@@ -47,12 +47,14 @@ impl Starter {
         let mut commit = Deadline::after(self.commit_every);
         let mut recommit = Deadline::after(RECOMMIT);
         let mut not_before = None;
+        let mut put_off = PutOff::new(self.params.unavailable_for);
         loop {
             match self.shared.next(commit.min(recommit), not_before) {
-                Next::Begin(assigned) => not_before = self.begin_all(assigned),
+                Next::Begin(assigned) => not_before = self.begin_all(assigned, &mut put_off),
                 Next::OutOfRange(partitions) => {
                     partitions.iter().for_each(|(partition, wanted)| self.out_of_range(partition, *wanted));
                 }
+                Next::GiveUp => self.shared.go_on_giving_up(),
                 Next::Time => {
                     if recommit.is_over() {
                         self.shared.lock().holdings.give_all_again();
@@ -71,21 +73,24 @@ impl Starter {
     }
 
     /// Begins what was assigned. Returns when to try again, if some could not be begun.
-    fn begin_all(&self, assigned: Vec<(TopicPartition, Right, usize)>) -> Option<Deadline> {
+    fn begin_all(
+        &self,
+        assigned: Vec<(TopicPartition, Right, usize)>,
+        put_off: &mut PutOff,
+    ) -> Option<Deadline> {
         let mut of_members: BTreeMap<usize, Vec<(TopicPartition, Right)>> = BTreeMap::new();
         for (partition, right, member) in assigned {
             of_members.entry(member).or_default().push((partition, right));
         }
         let mut all_begun = true;
         for (member, partitions) in &of_members {
-            match self.begin_some(*member, partitions) {
+            match self.begin_some(*member, partitions, put_off) {
                 Ok(begun) => all_begun &= begun,
                 Err(KafkaError::Stopped) => return None,
-                Err(error) if is_passing(&error) => {
-                    self.put_off(partitions, &error);
+                Err(error) => {
                     all_begun = false;
+                    self.put_off(partitions, error, put_off);
                 }
-                Err(error) => self.shared.fail(error),
             }
         }
         self.shared.fetch_what_is_held();
@@ -93,40 +98,49 @@ impl Starter {
     }
 
     /// Whether all could be begun.
-    fn begin_some(&self, member: usize, assigned: &[(TopicPartition, Right)]) -> Result<bool, KafkaError> {
+    fn begin_some(
+        &self,
+        member: usize,
+        assigned: &[(TopicPartition, Right)],
+        put_off: &mut PutOff,
+    ) -> Result<bool, KafkaError> {
         let partitions: Vec<_> = assigned.iter().map(|(partition, _)| partition.clone()).collect();
         let membership = &self.members[member];
         let committed = membership.committed(&partitions, self.deadline())?;
         let logs = each_log(&partitions, &*self.transport, self.deadline())?;
-        let (mut all_begun, mut resets) = (true, Vec::new());
+        let (mut all_begun, mut unsaid) = (true, Vec::new());
         for (((partition, right), (_, committed)), log) in assigned.iter().zip(committed).zip(logs) {
             let log = match log {
                 Ok(log) => log,
-                Err(error) if is_passing(&error) => {
-                    self.put_off(&[(partition.clone(), *right)], &error);
+                Err(KafkaError::Stopped) => return Err(KafkaError::Stopped),
+                Err(error) => {
+                    self.put_off(&[(partition.clone(), *right)], error, put_off);
                     all_begun = false;
                     continue;
                 }
-                Err(error) => return Err(error),
             };
+            put_off.is_known(partition);
             let wanted = committed.map(|c| (c.offset, c.leader_epoch, Why::Committed));
             let begins = begin(partition.clone(), log, wanted, &self.params)?;
             announce(std::slice::from_ref(&begins), &self.shared.handle);
-            // Nobody has said that it begins there: without a commit, a start before the first one would begin elsewhere.
-            let commit_first = matches!(begins.why, Why::Reset | Why::Lost { .. });
-            if self.shared.begin(*right, &begins, commit_first) && commit_first {
-                resets.push(partition.clone());
+            if self.shared.begin(*right, &begins) && begins.is_unsaid() {
+                unsaid.push(partition.clone());
             }
         }
-        let resets = self.shared.lock().holdings.take_done(member, Some(&resets));
-        if !resets.is_empty() {
-            membership.commit(resets);
-        }
+        self.shared.give(member, Some(&unsaid), &**membership);
         Ok(all_begun)
     }
 
-    fn put_off(&self, partitions: &[(TopicPartition, Right)], why: &KafkaError) {
-        log::warn!("where partitions begin could not be asked, which is tried again: {why}");
+    /// Has the beginning of partitions be looked for again, or fails the stream where that is of no use.
+    fn put_off(&self, partitions: &[(TopicPartition, Right)], why: KafkaError, put_off: &mut PutOff) {
+        let now = now();
+        if !partitions.iter().all(|(partition, right)| put_off.may_try_again(partition, *right, &why, now)) {
+            return self.shared.fail(why);
+        }
+        match put_off.is_to_be_told(now) {
+            true => log::warn!("where partitions begin could not be asked, which is tried again: {why}"),
+            false => log::debug!("where partitions begin could not be asked: {why}"),
+        }
         let mut state = self.shared.lock();
         for (partition, right) in partitions {
             state.holdings.ask_again(partition, *right);
@@ -145,9 +159,6 @@ impl Starter {
 /// Gives to be committed what is done and was not given yet.
 pub(super) fn commit_done(shared: &Shared, members: &Members) {
     for (number, member) in members.iter().enumerate() {
-        let done = shared.lock().holdings.take_done(number, None);
-        if !done.is_empty() {
-            member.commit(done);
-        }
+        shared.give(number, None, &**member);
     }
 }

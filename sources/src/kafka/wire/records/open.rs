@@ -1,6 +1,7 @@
 //! Opens a batch: compares its checksum, inflates it, and finds its records as positions in what that gives. In tasks.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::walk::BatchSpan;
 use super::{Codec, Limits, RecordError, batch, message_set};
@@ -80,6 +81,8 @@ pub struct RawRecords {
 enum Form {
     Batch(batch::Records),
     Messages(message_set::Messages),
+    /// Found by somebody else. `at` counts them.
+    Listed(Arc<[RawRecord]>),
 }
 
 impl RawRecords {
@@ -89,6 +92,11 @@ impl RawRecords {
 
     pub(super) fn messages(messages: message_set::Messages, payload: Range<usize>) -> Self {
         Self { form: Form::Messages(messages), at: payload.start, end: payload.end }
+    }
+
+    /// Records that somebody else has found, in a payload of so many bytes.
+    pub fn listed(records: Arc<[RawRecord]>, payload: usize) -> Self {
+        Self { form: Form::Listed(records), at: 0, end: payload }
     }
 
     /// The next record; `None` at the end. `bytes` are those of the payload, or for one in place those of the record set,
@@ -104,6 +112,11 @@ impl RawRecords {
         let step = match &mut self.form {
             Form::Batch(records) => records.next(bytes, &mut self.at),
             Form::Messages(messages) => messages.next(bytes, &mut self.at),
+            Form::Listed(records) => {
+                let record = records.get(self.at).copied();
+                self.at += usize::from(record.is_some());
+                Ok(record)
+            }
         };
         if step.is_err() {
             // Where the next one would begin is not known any more.

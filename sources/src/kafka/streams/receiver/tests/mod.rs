@@ -1,22 +1,26 @@
 //! The stream against the fake cluster, in a group whose moves the test makes itself.
 
+mod giving_up;
+
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use batchmill::{Collected, SteppedContext, StreamingContext};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::holdings::DoneWhen;
-use super::input::{Entrance, ReceiverInput};
-use crate::fake::kafka::FakeKafka;
+use super::input::{Entrance, ReceiverInput, leave};
+use crate::fake::kafka::{FakeKafka, Profile};
 use crate::kafka::client::deadline::Deadline;
 use crate::kafka::client::native::NativeTransport;
 use crate::kafka::client::transport::{Committed, Transport};
 use crate::kafka::group::{Membership, RebalanceListener};
 use crate::kafka::streams::decoder::whole_records;
+use crate::kafka::wire::ApiKey;
 use crate::kafka::{
-    EndOffsets, GroupError, KafkaError, KafkaParams, KafkaRecord, OffsetReset, TopicPartition,
+    EndOffsets, ErrorCode, GroupError, KafkaError, KafkaParams, KafkaRecord, OffsetReset, OnLostRange,
+    TopicPartition,
 };
 
 const GROUP: &str = "g";
@@ -167,6 +171,16 @@ fn step_until(test: &mut SteppedContext, records: &Collected<(i32, i64)>, count:
     panic!("{count} records did not come, only {all:?}");
 }
 
+/// How a broker refuses the commit of a member whose partitions others have.
+fn fenced() -> KafkaError {
+    KafkaError::Group {
+        server: "b".into(),
+        group: GROUP.into(),
+        member: "m".into(),
+        cause: GroupError::Fenced,
+    }
+}
+
 fn committed(cluster: &FakeKafka, partition: i32) -> Option<i64> {
     cluster.committed(GROUP, "lines", partition).map(|committed| committed.offset)
 }
@@ -237,7 +251,7 @@ fn a_beginning_in_place_of_one_that_is_gone_is_committed_too() {
     cluster.produce("lines", 0, ["a", "b"]).unwrap();
     cluster.commit(GROUP, "lines", 0, 7, None);
     let (member, mut input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
-    input.params = input.params.on_lost_range(crate::kafka::OnLostRange::SkipToLatest);
+    input.params = input.params.on_lost_range(OnLostRange::SkipToLatest);
     let ssc = context();
     let records = seen(&ssc, input);
     let mut test = ssc.start_stepped().unwrap();
@@ -284,7 +298,7 @@ fn a_plain_stream_commits_what_it_has_cut_when_it_gives_up() {
     let mut test = ssc.start_stepped().unwrap();
     member.assign(&[0]);
     step_until(&mut test, &records, 2);
-    let due = member.listener().revoked(&partitions(&[0]));
+    let due = member.listener().revoked(&partitions(&[0]), Box::new(|_| {})).expect("it is said at once");
     assert_eq!(due.iter().map(|(_, committed)| committed.offset).collect::<Vec<_>>(), [2]);
     assert_eq!(member.given(), [0], "until then the beginning alone");
 }
@@ -332,6 +346,21 @@ fn a_batch_that_loses_a_partition_while_it_runs_is_not_committed_for_it() {
 }
 
 #[test]
+fn a_partition_that_the_brokers_do_not_know_yet_is_read_once_they_do() {
+    let cluster = cluster(1);
+    cluster.produce("lines", 0, ["a"]).unwrap();
+    let (member, input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
+    let ssc = context();
+    let records = seen(&ssc, input);
+    let mut test = ssc.start_stepped().unwrap();
+    member.assign(&[0, 1]);
+    assert_eq!(step_until(&mut test, &records, 1), [(0, 0)]);
+    cluster.add_partitions("lines", 1).unwrap();
+    cluster.produce("lines", 1, ["b"]).unwrap();
+    assert_eq!(step_until(&mut test, &records, 1), [(1, 0)]);
+}
+
+#[test]
 fn a_refused_commit_is_given_again() {
     let cluster = cluster(1);
     cluster.produce("lines", 0, ["a"]).unwrap();
@@ -341,13 +370,7 @@ fn a_refused_commit_is_given_again() {
     let mut test = ssc.start_stepped().unwrap();
     member.assign(&[0]);
     step_until(&mut test, &records, 1);
-    let refusal = KafkaError::Group {
-        server: "b".into(),
-        group: GROUP.into(),
-        member: "m".into(),
-        cause: GroupError::Fenced,
-    };
-    *member.0.refuses.lock() = Some(refusal);
+    *member.0.refuses.lock() = Some(fenced());
     cluster.produce("lines", 0, ["b"]).unwrap();
     step_until(&mut test, &records, 1);
     *member.0.refuses.lock() = None;
@@ -392,4 +415,87 @@ fn a_membership_that_ends_for_good_fails_the_next_batch() {
     });
     let error = test.step_batch().unwrap_err().to_string();
     assert!(error.contains("member \"m\" of group \"g\" at broker"), "{error}");
+}
+
+/// A stream under this policy that has read three records of one partition, of a cluster that knows no leader epochs, so
+/// that only an offset out of range tells of what has become of a log.
+fn has_read_three(policy: OnLostRange) -> (FakeKafka, SteppedContext, Collected<(i32, i64)>) {
+    let cluster = FakeKafka::builder().profile(Profile::V0_10).topic("lines", 1).start().unwrap();
+    cluster.produce("lines", 0, ["a", "b", "c"]).unwrap();
+    let (member, mut input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
+    input.params = input.params.on_lost_range(policy).request_timeout(Duration::from_millis(500));
+    let ssc = context();
+    let records = seen(&ssc, input);
+    let mut test = ssc.start_stepped().unwrap();
+    member.assign(&[0]);
+    step_until(&mut test, &records, 3);
+    (cluster, test, records)
+}
+
+#[test]
+fn a_log_that_got_shorter_fails_the_stream_whatever_may_be_skipped() {
+    for policy in [OnLostRange::Stop, OnLostRange::SkipToEarliest, OnLostRange::SkipToLatest] {
+        let (cluster, mut test, records) = has_read_three(policy);
+        cluster.truncate("lines", 0, 1).unwrap();
+        let error = (0..100_000).find_map(|_| {
+            std::thread::yield_now();
+            test.step_batch().err()
+        });
+        let error = error.expect("the stream fails").to_string();
+        assert!(error.contains("offset 3 is not in lines-0, which has 0 to 1"), "{policy:?}: {error}");
+        assert_eq!(records.take_all(), []);
+    }
+}
+
+#[test]
+fn an_offset_that_nobody_could_judge_is_asked_for_again() {
+    let (cluster, mut test, records) = has_read_three(OnLostRange::SkipToEarliest);
+    let unknown = cluster.on(ApiKey::LIST_OFFSETS).always().fail(ErrorCode::LEADER_NOT_AVAILABLE);
+    let out_of_range = cluster.on(ApiKey::FETCH).always().fail(ErrorCode::OFFSET_OUT_OF_RANGE);
+    assert!(out_of_range.wait(3, Duration::from_secs(30)));
+    assert!(unknown.fired() > 0);
+    unknown.remove();
+    out_of_range.remove();
+    cluster.produce("lines", 0, ["d"]).unwrap();
+    assert_eq!(step_until(&mut test, &records, 1), [(0, 3)]);
+}
+
+/// Two members, each of which leaves only when the other one does too.
+#[derive(Debug, Default)]
+struct Pair {
+    leaving: Mutex<usize>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct OfPair(Arc<Pair>);
+
+impl Membership for OfPair {
+    fn committed(
+        &self,
+        _: &[TopicPartition],
+        _: Deadline,
+    ) -> Result<Vec<(TopicPartition, Option<Committed>)>, KafkaError> {
+        Err(KafkaError::Stopped)
+    }
+
+    fn commit(&self, _: Vec<(TopicPartition, Committed)>) {}
+
+    fn leave(&self, deadline: Deadline) {
+        let mut leaving = self.0.leaving.lock();
+        *leaving += 1;
+        self.0.changed.notify_all();
+        while *leaving < 2 && !deadline.is_over() {
+            self.0.changed.wait_for(&mut leaving, deadline.left());
+        }
+    }
+}
+
+#[test]
+fn the_members_of_a_stream_leave_at_the_same_time() {
+    let pair = Arc::new(Pair::default());
+    let members = [(); 2].map(|()| Box::new(OfPair(Arc::clone(&pair))) as Box<dyn Membership>);
+    let deadline = soon();
+    leave(&members, deadline);
+    assert!(!deadline.is_over());
 }
