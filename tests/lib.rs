@@ -8,6 +8,7 @@ mod gate;
 mod readme;
 mod recorder;
 mod threads;
+mod transports;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use batchmill_sources::kafka::KafkaError;
 pub use gate::Gate;
 pub use recorder::{Event, Recorder};
 pub use threads::{assert_no_threads, wait_until};
+pub use transports::{Need, is_the_crates_turn, over_the_crate, over_the_turn, releases};
 
 /// How long a test waits for what must happen, in real time. Only a test that fails waits that long.
 pub const DEADLINE: Duration = Duration::from_secs(60);

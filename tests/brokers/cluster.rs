@@ -1,10 +1,12 @@
 //! A cluster that runs, and what is done to its topics and brokers, all by `.ci/brokers`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use batchmill_sources::fake::kafka::FakeKafka;
+use batchmill_tests::is_the_crates_turn;
 
+use crate::runs::{Runs, brokers, python, script};
 use crate::tools::run;
 
 /// A cluster of one broker or of three.
@@ -14,34 +16,34 @@ pub(crate) struct Cluster {
     bootstrap: String,
     /// Its listeners with TLS or users, by protocol.
     secure: Vec<(String, String)>,
+    /// The servers of the ZooKeeper that clusters before 4.0 share.
+    zookeeper: Option<String>,
     /// Where jars and tools are.
     home: PathBuf,
 }
 
-/// The clusters in the file that `BATCHMILL_BROKERS` names; `None` if it names none.
+/// The clusters that run; `None` if nothing says what does.
 pub(crate) fn running() -> Option<Vec<Cluster>> {
-    let file = PathBuf::from(std::env::var_os("BATCHMILL_BROKERS")?);
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-    let home = file.ancestors().nth(2).expect("it is in brokers/run").to_owned();
-    let clusters: Vec<Cluster> = text
+    let runs = Runs::read()?;
+    let clusters: Vec<Cluster> = runs
         .lines()
-        .filter_map(|line| line.split_once('='))
         .filter(|(name, _)| name.starts_with(|c: char| c.is_ascii_digit()))
         .map(|(name, bootstrap)| Cluster {
             name: name.to_owned(),
             bootstrap: bootstrap.to_owned(),
-            secure: secure(&text, name),
-            home: home.clone(),
+            secure: secure(&runs, name),
+            zookeeper: runs.servers("zookeeper").map(str::to_owned),
+            home: runs.home().to_owned(),
         })
         .collect();
-    assert!(!clusters.is_empty(), "no broker runs, says {file:?}");
+    assert!(!clusters.is_empty(), "no broker runs");
     Some(clusters)
 }
 
 /// The listeners of a cluster with TLS or users: lines `secure:NAME:PROTOCOL=host:port`.
-fn secure(text: &str, cluster: &str) -> Vec<(String, String)> {
+fn secure(runs: &Runs, cluster: &str) -> Vec<(String, String)> {
     let prefix = format!("secure:{cluster}:");
-    let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix)?.split_once('='));
+    let lines = runs.lines().filter_map(|(name, bootstrap)| Some((name.strip_prefix(&prefix)?, bootstrap)));
     lines.map(|(protocol, bootstrap)| (protocol.to_owned(), bootstrap.to_owned())).collect()
 }
 
@@ -49,14 +51,20 @@ impl Cluster {
     /// The fake instead of this cluster's brokers, for the same tools. It takes no orders from `.ci/brokers`.
     pub(crate) fn with_fake(&self, release: &str, fake: &FakeKafka) -> Self {
         let (name, bootstrap) = (release.to_owned(), fake.bootstrap());
-        Self { name, bootstrap, secure: Vec::new(), home: self.home.clone() }
+        Self { name, bootstrap, secure: Vec::new(), zookeeper: None, home: self.home.clone() }
+    }
+
+    /// Where its nodes are, if it has a ZooKeeper.
+    pub(crate) fn quorum(&self) -> Option<String> {
+        let servers = self.zookeeper.as_ref().filter(|_| self.release() < (4, 0))?;
+        Some(format!("{servers}/{}", self.name))
     }
 
     /// The same brokers at another listener, if they have it.
     pub(crate) fn secure(&self, protocol: &str) -> Option<Self> {
         let (_, bootstrap) = self.secure.iter().find(|(of, _)| of == protocol)?;
         let (name, bootstrap) = (self.name.clone(), bootstrap.clone());
-        Some(Self { name, bootstrap, secure: Vec::new(), home: self.home.clone() })
+        Some(Self { name, bootstrap, secure: Vec::new(), zookeeper: None, home: self.home.clone() })
     }
 
     /// A file of those about certificates.
@@ -93,9 +101,9 @@ impl Cluster {
         self.home.join("jars").join(self.version())
     }
 
-    /// The Python that has confluent-kafka.
+    /// The Python that has the clients of others.
     pub(crate) fn python(&self) -> PathBuf {
-        self.home.join("venv/bin/python")
+        python(&self.home)
     }
 
     /// Makes a topic with a name of its own, without replicas.
@@ -110,7 +118,8 @@ impl Cluster {
         replicas: usize,
         settings: &[&str],
     ) -> String {
-        let topic = format!("{name}-{}", std::process::id());
+        let turn = if is_the_crates_turn() { "-crate" } else { "" };
+        let topic = format!("{name}-{}{turn}", std::process::id());
         self.create_named(&topic, partitions, replicas, settings);
         topic
     }
@@ -141,8 +150,27 @@ impl Cluster {
         self.tool("restart", &[&broker.to_string()]);
     }
 
+    /// Another client as a member of a group; brokers, group and topic are to follow.
+    pub(crate) fn member(&self, client: &str) -> Command {
+        let mut command = brokers();
+        command.args(["member", &self.name, client]);
+        command
+    }
+
+    /// What a group has committed of the topic of its name; -1 for nothing.
+    pub(crate) fn committed(&self, topic: &str, partitions: usize) -> Vec<i64> {
+        self.committed_at(&self.bootstrap, topic, partitions)
+    }
+
+    /// As [`committed`](Self::committed), where the group is in a ZooKeeper.
+    pub(crate) fn committed_at(&self, servers: &str, topic: &str, partitions: usize) -> Vec<i64> {
+        let partitions_of_all = partitions.to_string();
+        let arguments = ["committed", &self.name, servers, topic, topic, &partitions_of_all];
+        let answer = run(brokers().args(arguments), b"\n");
+        answer.split_whitespace().take(partitions).map(|offset| offset.parse().unwrap()).collect()
+    }
+
     fn tool(&self, verb: &str, arguments: &[&str]) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/brokers");
-        run(Command::new(script).args([verb, &self.name]).args(arguments), &[]);
+        script(&[&[verb, &self.name], arguments].concat());
     }
 }

@@ -8,7 +8,6 @@ use crate::{
     context, has_three_brokers, kafka_error, lines, on_clusters, params, step_until, step_until_error, values,
 };
 
-#[test]
 fn an_unclean_election_that_cuts_the_log_is_an_error() {
     on_clusters(
         "unclean election",
@@ -48,7 +47,6 @@ fn an_unclean_election_that_cuts_the_log_is_an_error() {
     );
 }
 
-#[test]
 fn a_topic_that_is_made_anew_is_an_error() {
     on_clusters(
         "topic made anew",
@@ -71,4 +69,9 @@ fn a_topic_that_is_made_anew_is_an_error() {
             assert_eq!(values(&batches.checked()), ["old 0", "old 1", "old 2"]);
         },
     );
+}
+
+batchmill_tests::scenarios! {
+    an_unclean_election_that_cuts_the_log_is_an_error needs Epochs;
+    a_topic_that_is_made_anew_is_an_error needs Epochs;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use batchmill::{SteppedContext, StreamingContext};
 use batchmill_sources::kafka::{
-    self, ConsumerStrategy, KafkaCluster, KafkaError, KafkaParams, OnLostRange, TopicPartition,
+    self, ConsumerStrategy, Gaps, KafkaCluster, KafkaError, KafkaParams, OnLostRange, TopicPartition,
 };
 use batchmill_tests::{Recorder, wait_until};
 
@@ -67,7 +67,6 @@ fn around_the_gap(records: &[Told]) -> (i64, &[Told]) {
     (gap as i64, &records[gap..])
 }
 
-#[test]
 fn retention_that_overtakes_the_reader_is_an_error_that_names_the_lost_range() {
     on_clusters("retention, stop", has_three_brokers, |cluster| {
         let Overtaken { topic, earliest: first, mut test, batches, .. } =
@@ -82,7 +81,6 @@ fn retention_that_overtakes_the_reader_is_an_error_that_names_the_lost_range() {
     });
 }
 
-#[test]
 fn a_reader_that_skips_to_the_earliest_record_reads_all_that_is_left() {
     on_clusters("retention, earliest", has_three_brokers, |cluster| {
         let params = params().on_lost_range(OnLostRange::SkipToEarliest);
@@ -98,7 +96,6 @@ fn a_reader_that_skips_to_the_earliest_record_reads_all_that_is_left() {
     });
 }
 
-#[test]
 fn a_reader_that_skips_to_the_latest_record_reads_what_comes_then() {
     on_clusters("retention, latest", has_three_brokers, |cluster| {
         let params = params().on_lost_range(OnLostRange::SkipToLatest);
@@ -118,7 +115,6 @@ fn a_reader_that_skips_to_the_latest_record_reads_what_comes_then() {
     });
 }
 
-#[test]
 fn a_compacted_topic_has_gaps_and_every_record_that_is_left_is_read_once() {
     on_clusters("compaction", has_three_brokers, |cluster| {
         let settings = ["cleanup.policy=compact", "segment.ms=100", "min.cleanable.dirty.ratio=0.01"];
@@ -136,7 +132,7 @@ fn a_compacted_topic_has_gaps_and_every_record_that_is_left_is_read_once() {
         wait_until("a log that stays as it is meanwhile", || {
             let ssc = context();
             let topics = ConsumerStrategy::subscribe([topic.as_str()]);
-            let params = params().max_rate_per_partition(7);
+            let params = params().max_rate_per_partition(7).gaps(Gaps::Expected);
             let stream = kafka::create_direct_stream(&ssc, cluster.bootstrap(), topics, params);
             let batches = Batches::of(&stream);
             let before = cluster.read_by_kcat(&topic);
@@ -149,4 +145,11 @@ fn a_compacted_topic_has_gaps_and_every_record_that_is_left_is_read_once() {
             is_still
         });
     });
+}
+
+batchmill_tests::scenarios! {
+    retention_that_overtakes_the_reader_is_an_error_that_names_the_lost_range;
+    a_reader_that_skips_to_the_earliest_record_reads_all_that_is_left;
+    a_reader_that_skips_to_the_latest_record_reads_what_comes_then;
+    a_compacted_topic_has_gaps_and_every_record_that_is_left_is_read_once;
 }

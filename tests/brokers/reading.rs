@@ -6,7 +6,6 @@ use batchmill_sources::kafka::{self, ConsumerStrategy, KafkaCluster, KafkaError,
 
 use crate::{context, kafka_error, lines, on_every_cluster, params, read, step_until, values};
 
-#[test]
 fn every_codec_of_a_real_producer_is_read() {
     on_every_cluster("codecs", |cluster| {
         let topic = cluster.create_topic("codecs", 2);
@@ -23,7 +22,6 @@ fn every_codec_of_a_real_producer_is_read() {
     });
 }
 
-#[test]
 fn a_record_of_five_megabytes_is_read() {
     on_every_cluster("five megabytes", |cluster| {
         let topic = cluster.create_topic("large", 1);
@@ -34,7 +32,6 @@ fn a_record_of_five_megabytes_is_read() {
     });
 }
 
-#[test]
 fn a_misspelt_topic_is_an_error_and_does_not_exist_afterwards() {
     on_every_cluster("misspelt topic", |cluster| {
         let topic = cluster.create_topic("spelling", 1);
@@ -51,7 +48,6 @@ fn a_misspelt_topic_is_an_error_and_does_not_exist_afterwards() {
     });
 }
 
-#[test]
 fn a_group_goes_on_where_it_has_committed() {
     on_every_cluster("commit and resume", |cluster| {
         let topic = cluster.create_topic("commits", 1);
@@ -74,7 +70,6 @@ fn a_group_goes_on_where_it_has_committed() {
     });
 }
 
-#[test]
 fn a_topic_that_grows_is_read_from_the_beginning_of_its_new_partition() {
     on_every_cluster("a partition more", |cluster| {
         let topic = cluster.create_topic("grows", 1);
@@ -94,4 +89,12 @@ fn a_topic_that_grows_is_read_from_the_beginning_of_its_new_partition() {
         });
         assert_eq!(came, [1]);
     });
+}
+
+batchmill_tests::scenarios! {
+    every_codec_of_a_real_producer_is_read;
+    a_record_of_five_megabytes_is_read;
+    a_misspelt_topic_is_an_error_and_does_not_exist_afterwards;
+    a_group_goes_on_where_it_has_committed;
+    a_topic_that_grows_is_read_from_the_beginning_of_its_new_partition;
 }

@@ -72,7 +72,6 @@ fn trouble(error: KafkaError) -> SecurityError {
     }
 }
 
-#[test]
 fn records_get_through_at_every_listener() {
     on_clusters("listeners", is_secure, |cluster| {
         let mut ways = vec![("SSL", mutual(cluster))];
@@ -95,7 +94,6 @@ fn records_get_through_at_every_listener() {
     });
 }
 
-#[test]
 fn a_wrong_password_is_told_as_such() {
     on_clusters("wrong password", is_secure, |cluster| {
         for mechanism in MECHANISMS {
@@ -116,7 +114,6 @@ fn a_wrong_password_is_told_as_such() {
     });
 }
 
-#[test]
 fn certificates_are_checked_on_both_sides() {
     on_clusters("certificates", is_secure, |cluster| {
         let listener = at(cluster, "SSL");
@@ -141,7 +138,6 @@ fn certificates_are_checked_on_both_sides() {
     });
 }
 
-#[test]
 fn the_wrong_port_is_told_as_such() {
     on_clusters("wrong port", is_secure, |cluster| {
         let error = refused(&at(cluster, "SASL_SSL"), Security::default());
@@ -152,7 +148,6 @@ fn the_wrong_port_is_told_as_such() {
 }
 
 /// Sessions at this listener last two seconds, behind which the broker closes a connection at the next request.
-#[test]
 fn nothing_is_lost_where_sessions_end() {
     on_clusters("sessions", is_secure, |cluster| {
         let (listener, clock) = (at(cluster, "SASL_PLAINTEXT"), SystemClock::new());
@@ -174,4 +169,12 @@ fn nothing_is_lost_where_sessions_end() {
         let read = read(&listener, &topic, params().security(security));
         assert_eq!(values(&read), lines(sent, |n| format!("{n:06}")));
     });
+}
+
+batchmill_tests::scenarios! {
+    records_get_through_at_every_listener needs Security;
+    a_wrong_password_is_told_as_such needs Security;
+    certificates_are_checked_on_both_sides needs Security;
+    the_wrong_port_is_told_as_such needs Security;
+    nothing_is_lost_where_sessions_end needs Security;
 }

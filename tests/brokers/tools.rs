@@ -1,9 +1,12 @@
 //! The clients of others: kcat and confluent-kafka, which are librdkafka, and the producer in a broker's own jars. What they
 //! write is what ours has to read, and what they read is what ours has written.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use batchmill_tests::is_the_crates_turn;
 
 use crate::cluster::Cluster;
 
@@ -11,9 +14,12 @@ use crate::cluster::Cluster;
 pub(crate) type Told = (i32, i64, String, String);
 
 impl Cluster {
-    /// The codecs that kcat writes for these brokers. LZ4 it does not write before 0.10, whose frames differ.
+    /// The codecs that kcat writes for these brokers and that are read. LZ4 it does not write before 0.10, whose frames differ.
     pub(crate) fn codecs(&self) -> Vec<&'static str> {
         let mut codecs = vec!["none", "gzip", "snappy"];
+        if is_the_crates_turn() {
+            return codecs;
+        }
         if self.release() >= (0, 10) {
             codecs.push("lz4");
         }
@@ -48,6 +54,21 @@ impl Cluster {
     pub(crate) fn read_headers_by_kcat(&self, topic: &str) -> Vec<Told> {
         let mut kcat = self.kcat("-C", topic);
         told(&run(kcat.args(["-e", "-q", "-o", "beginning", "-f", "%p\t%o\t%h\t%s\n"]), &[]))
+    }
+
+    /// The broker that coordinates a group: the one that leads the partition of `__consumer_offsets` that the group's name is
+    /// hashed to (Kafka's `GroupMetadataManager.partitionFor`, Java's `String.hashCode`).
+    pub(crate) fn coordinator_of(&self, group: &str) -> usize {
+        let hash = group.bytes().fold(0i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        let told = run(self.kcat_anyhow().args(["-L", "-t", "__consumer_offsets"]), &[]);
+        let told =
+            told.lines().filter_map(|line| line.trim().strip_prefix("partition ")?.split_once(", leader "));
+        let leaders: BTreeMap<usize, usize> = told
+            .filter_map(|(partition, rest)| {
+                Some((partition.parse().ok()?, rest.split(',').next()?.parse().ok()?))
+            })
+            .collect();
+        leaders[&(hash.unsigned_abs() as usize % leaders.len())]
     }
 
     /// kcat in a mode (`-P`, `-C`), with what these brokers need.

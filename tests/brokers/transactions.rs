@@ -1,10 +1,10 @@
 //! Transactions of confluent-kafka's producer.
 
-use batchmill_sources::kafka::Isolation;
+use batchmill_sources::kafka::{self, ConsumerStrategy, ErrorCode, Isolation, KafkaError};
+use batchmill_tests::over_the_crate;
 
-use crate::{lines, on_clusters, params, read, values};
+use crate::{context, kafka_error, lines, on_clusters, params, read, step_until_error, values};
 
-#[test]
 fn only_committed_transactions_are_read_unless_all_is_asked_for() {
     on_clusters(
         "transactions",
@@ -32,4 +32,40 @@ fn only_committed_transactions_are_read_unless_all_is_asked_for() {
             assert_eq!(values(&read(cluster, &topic, uncommitted)), all);
         },
     );
+}
+
+#[test]
+fn the_crate_refuses_a_topic_with_transactions() {
+    over_the_crate(|| {
+        on_clusters(
+            "markers",
+            |cluster| cluster.release() >= (0, 11),
+            |cluster| {
+                for (name, behind) in [("marker-at-end", 0), ("marker-within", 3)] {
+                    let topic = cluster.create_topic(name, 1);
+                    cluster
+                        .confluent(&["transact", &topic, &topic, "commit"], &lines(10, |n| format!("{n}")));
+                    cluster.produce(&topic, "none", &lines(behind, |n| format!("behind {n}")));
+                    let ssc = context();
+                    let topics = ConsumerStrategy::subscribe([topic.as_str()]);
+                    let params = params().max_partition_bytes(1 << 20).max_record_bytes(1 << 20);
+                    kafka::create_direct_stream(&ssc, cluster.bootstrap(), topics, params).count().collect();
+                    let error = step_until_error(&mut ssc.start_stepped().unwrap());
+                    match kafka_error(&error) {
+                        KafkaError::Gap { from: 10, to: 11, .. } => {}
+                        // A marker with nothing behind it they send as it is.
+                        KafkaError::KafkaCrate { .. } if behind == 0 && cluster.release() < (2, 0) => {}
+                        // 0.11 stumbles over one wherever it is.
+                        KafkaError::Broker { code: ErrorCode::UNKNOWN_SERVER_ERROR, .. }
+                            if cluster.release() == (0, 11) => {}
+                        _ => panic!("{error}"),
+                    }
+                }
+            },
+        );
+    });
+}
+
+batchmill_tests::scenarios! {
+    only_committed_transactions_are_read_unless_all_is_asked_for needs Transactions;
 }

@@ -1,6 +1,10 @@
 //! Brokers that die and leaders that move while a stream runs and a producer writes: nothing is lost, nothing comes twice.
 
+use batchmill_tests::wait_until;
+
 use crate::cluster::Cluster;
+use crate::groups::{PARTITIONS, fed_topic, finish};
+use crate::members::{Client, Member, wait_for_shares};
 use crate::running::{Feeder, Reader};
 use crate::{has_three_brokers, on_clusters, on_every_cluster, values};
 
@@ -25,7 +29,6 @@ fn through_trouble(cluster: &Cluster, name: &str, replicas: usize, trouble: impl
     assert_eq!(reader.finish(log.len()), log);
 }
 
-#[test]
 fn a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing() {
     on_every_cluster("killed broker", |cluster| {
         through_trouble(cluster, "killed-alone", 1, |_, feeder| {
@@ -36,7 +39,6 @@ fn a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing() {
     });
 }
 
-#[test]
 fn a_leader_that_is_killed_is_followed_by_another_and_nothing_is_lost_or_doubled() {
     on_clusters("killed leader", has_three_brokers, |cluster| {
         through_trouble(cluster, "killed-leader", 3, |topic, feeder| {
@@ -48,7 +50,6 @@ fn a_leader_that_is_killed_is_followed_by_another_and_nothing_is_lost_or_doubled
     });
 }
 
-#[test]
 fn a_leader_that_moves_loses_and_doubles_nothing() {
     on_clusters("moved leader", has_three_brokers, |cluster| {
         through_trouble(cluster, "moved", 3, |topic, feeder| {
@@ -57,5 +58,30 @@ fn a_leader_that_moves_loses_and_doubles_nothing() {
                 feeder.wait_for_more(100);
             }
         });
+    });
+}
+
+batchmill_tests::scenarios! {
+    a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing;
+    a_leader_that_is_killed_is_followed_by_another_and_nothing_is_lost_or_doubled;
+    a_leader_that_moves_loses_and_doubles_nothing;
+}
+
+#[test]
+fn a_coordinator_that_is_killed_is_followed_by_another_and_the_members_go_on() {
+    on_clusters("killed coordinator", has_three_brokers, |cluster| {
+        let (topic, feeder) = fed_topic(cluster, "coordinated");
+        let members = [0, 1].map(|_| Member::join(cluster, Client::Ours, &topic));
+        let both = [&members[0], &members[1]];
+        wait_for_shares("two have a half each", &both, vec![3, 3]);
+        let broker = cluster.coordinator_of(&topic);
+        cluster.kill(broker);
+        let committed = || cluster.committed(&topic, PARTITIONS).into_iter().sum::<i64>();
+        let before = committed();
+        feeder.wait_for_more(200);
+        wait_until("commits", || committed() >= before + 200);
+        cluster.restart(broker);
+        wait_for_shares("two have a half each", &both, vec![3, 3]);
+        finish(feeder, &both);
     });
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the output of a failing test says what it was at")]
 
 mod corpus;
+mod hostile;
 mod inputs;
 mod kafka;
 mod life_cycle;
@@ -16,3 +17,4 @@ mod sources;
 mod stored;
 mod stuck;
 mod timing;
+mod zookeeper;

@@ -7,26 +7,33 @@ mod long;
 mod positions;
 mod receiver;
 mod trouble;
+mod zookeeper;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use batchmill::{Error, SteppedContext, StreamingContext, StreamingContextBuilder};
-use batchmill_sources::fake::kafka::FakeKafka;
+use batchmill_sources::fake::kafka::{FakeKafka, FakeKafkaBuilder, Profile};
 use batchmill_sources::kafka::{
     self, ConsumerStrategy, DirectStream, EndOffsets, KafkaParams, KafkaRecord, OffsetReset,
 };
-use batchmill_tests::{Recorder, kafka_error};
+use batchmill_tests::{Recorder, kafka_error, over_the_turn, releases};
+
+/// A cluster of the newest release that can be read.
+fn fake() -> FakeKafkaBuilder {
+    FakeKafka::builder().profile(releases([Profile::default()])[0])
+}
 
 /// Parameters under which nothing takes long.
 fn params() -> KafkaParams {
-    KafkaParams::new()
+    let params = KafkaParams::new()
         .offset_reset(OffsetReset::Earliest)
         .end_offsets(EndOffsets::Asked)
         .max_wait(Duration::from_millis(20))
         .backoff(Duration::from_millis(5), Duration::from_millis(50))
         .refresh(Duration::from_millis(20))
-        .unavailable_for(Duration::from_secs(30))
+        .unavailable_for(Duration::from_secs(30));
+    over_the_turn(params)
 }
 
 fn builder() -> StreamingContextBuilder {

@@ -5,11 +5,12 @@ use std::sync::mpsc;
 use batchmill::{Error, StreamingContext};
 use batchmill_sources::fake::kafka::{ApiKey, FakeKafka, Profile};
 use batchmill_sources::kafka::{
-    self, ConsumerStrategy, KafkaCluster, KafkaError, KafkaParams, OffsetRanges, OffsetReset, TopicPartition,
+    self, ConsumerStrategy, KafkaCluster, KafkaError, KafkaParams, OffsetRanges, OffsetReset, OnLostRange,
+    TopicPartition,
 };
-use batchmill_tests::DEADLINE;
+use batchmill_tests::{DEADLINE, releases};
 
-use super::{context, kafka_error, lines, params, record, seen, step_until_error};
+use super::{context, fake, kafka_error, lines, params, record, seen, step_until_error};
 
 /// Runs one batch and commits it; returns what it had.
 fn batch_of_group(cluster: &FakeKafka, params: KafkaParams) -> Vec<(i32, i64, String)> {
@@ -22,10 +23,9 @@ fn batch_of_group(cluster: &FakeKafka, params: KafkaParams) -> Vec<(i32, i64, St
     records.take_all()
 }
 
-#[test]
 fn a_group_goes_on_where_it_has_committed() {
-    for profile in Profile::all() {
-        let cluster = FakeKafka::builder().profile(profile).topic("lines", 1).start().unwrap();
+    for profile in releases(Profile::all()) {
+        let cluster = fake().profile(profile).topic("lines", 1).start().unwrap();
         cluster.produce("lines", 0, ["a", "b"]).unwrap();
         let params = || params().group_id("g");
         assert_eq!(batch_of_group(&cluster, params()), [record(0, 0, "a"), record(0, 1, "b")], "{profile:?}");
@@ -39,9 +39,8 @@ fn a_group_goes_on_where_it_has_committed() {
     }
 }
 
-#[test]
 fn a_beginning_that_nobody_said_is_committed_before_the_first_batch() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["a", "b"]).unwrap();
     let (ssc, _) = context();
     let params = params().group_id("g").offset_reset(OffsetReset::Latest);
@@ -54,9 +53,24 @@ fn a_beginning_that_nobody_said_is_committed_before_the_first_batch() {
     assert_eq!(batch_of_group(&cluster, params), [record(0, 2, "c")]);
 }
 
-#[test]
+fn a_beginning_in_place_of_one_that_is_gone_is_committed_too() {
+    let cluster = fake().topic("lines", 1).start().unwrap();
+    cluster.produce("lines", 0, ["a", "b", "c"]).unwrap();
+    cluster.commit("g", "lines", 0, 1, None);
+    cluster.set_log_start("lines", 0, 2).unwrap();
+    let (ssc, _) = context();
+    let params = params().group_id("g").on_lost_range(OnLostRange::SkipToLatest);
+    lines(&ssc, &cluster, params.clone()).count().collect();
+    let test = ssc.start_stepped().unwrap();
+    assert_eq!(cluster.committed("g", "lines", 0).map(|committed| committed.offset), Some(3));
+    // The program dies here. What came meanwhile is not skipped.
+    std::mem::forget(test);
+    cluster.produce("lines", 0, ["d"]).unwrap();
+    assert_eq!(batch_of_group(&cluster, params), [record(0, 3, "d")]);
+}
+
 fn given_offsets_go_before_committed_ones() {
-    let cluster = FakeKafka::builder().topic("lines", 2).start().unwrap();
+    let cluster = fake().topic("lines", 2).start().unwrap();
     cluster.produce("lines", 0, ["a", "b", "c"]).unwrap();
     cluster.produce("lines", 1, ["d", "e"]).unwrap();
     cluster.commit("g", "lines", 0, 1, None);
@@ -69,9 +83,8 @@ fn given_offsets_go_before_committed_ones() {
     assert_eq!(records.take_all(), [record(0, 2, "c"), record(1, 1, "e")]);
 }
 
-#[test]
 fn callbacks_hear_how_a_commit_ended() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["a"]).unwrap();
     let (ssc, _) = context();
     let stream = lines(&ssc, &cluster, params().group_id("g"));
@@ -87,9 +100,8 @@ fn callbacks_hear_how_a_commit_ended() {
     assert_eq!(cluster.committed("g", "lines", 0).map(|committed| committed.offset), Some(1));
 }
 
-#[test]
 fn a_foreign_commit_for_the_group_is_an_error_that_names_it() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["a"]).unwrap();
     let (ssc, _) = context();
     let stream = lines(&ssc, &cluster, params().group_id("g"));
@@ -109,9 +121,8 @@ fn a_foreign_commit_for_the_group_is_an_error_that_names_it() {
     );
 }
 
-#[test]
 fn offsets_that_the_log_does_not_have_fail_the_start() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, vec!["x"; 10]).unwrap();
     cluster.set_log_start("lines", 0, 4).unwrap();
     let start = |offset: Option<i64>, params: KafkaParams| {
@@ -134,10 +145,9 @@ fn offsets_that_the_log_does_not_have_fail_the_start() {
     start(Some(10), params()).unwrap();
 }
 
-#[test]
 fn a_misspelt_topic_is_an_error_and_does_not_exist_afterwards() {
-    for profile in Profile::all() {
-        let cluster = FakeKafka::builder().profile(profile).topic("lines", 1).start().unwrap();
+    for profile in releases(Profile::all()) {
+        let cluster = fake().profile(profile).topic("lines", 1).start().unwrap();
         let (ssc, _) = context();
         let topics = ConsumerStrategy::subscribe(["liens"]);
         kafka::create_direct_stream(&ssc, cluster.bootstrap(), topics, params()).count().collect();
@@ -148,7 +158,6 @@ fn a_misspelt_topic_is_an_error_and_does_not_exist_afterwards() {
     }
 }
 
-#[test]
 fn mistakes_are_told_at_the_start_with_their_line() {
     let ssc = StreamingContext::new(std::time::Duration::from_secs(1)).unwrap();
     let wrong = KafkaParams::from([("enable.auto.commit", "true"), ("group.ids", "g")]);
@@ -164,9 +173,8 @@ fn mistakes_are_told_at_the_start_with_their_line() {
     }
 }
 
-#[test]
 fn new_partitions_and_new_topics_are_found_and_read_from_their_beginning() {
-    let cluster = FakeKafka::builder().topic("log-a", 1).topic("other", 1).start().unwrap();
+    let cluster = fake().topic("log-a", 1).topic("other", 1).start().unwrap();
     cluster.produce("log-a", 0, ["a"]).unwrap();
     let (ssc, recorder) = context();
     let topics = ConsumerStrategy::subscribe_pattern("log-.*");
@@ -191,9 +199,8 @@ fn new_partitions_and_new_topics_are_found_and_read_from_their_beginning() {
     assert_eq!(records.take_all(), ["log-a-1", "log-b-0"]);
 }
 
-#[test]
 fn a_cluster_can_be_asked_without_a_stream() {
-    let fake = FakeKafka::builder().topic("lines", 2).start().unwrap();
+    let fake = fake().topic("lines", 2).start().unwrap();
     fake.produce("lines", 1, ["a", "b"]).unwrap();
     fake.set_log_start("lines", 1, 1).unwrap();
     let cluster = KafkaCluster::connect(fake.bootstrap(), params()).unwrap();
@@ -208,4 +215,18 @@ fn a_cluster_can_be_asked_without_a_stream() {
     cluster.commit("g", [range]).unwrap();
     let committed = cluster.committed_offsets("g", partitions).unwrap();
     assert_eq!(committed.into_iter().map(|(_, at)| at).collect::<Vec<_>>(), [None, Some(2)]);
+}
+
+batchmill_tests::scenarios! {
+    a_group_goes_on_where_it_has_committed;
+    a_beginning_that_nobody_said_is_committed_before_the_first_batch;
+    a_beginning_in_place_of_one_that_is_gone_is_committed_too;
+    given_offsets_go_before_committed_ones;
+    callbacks_hear_how_a_commit_ended;
+    a_foreign_commit_for_the_group_is_an_error_that_names_it;
+    offsets_that_the_log_does_not_have_fail_the_start;
+    a_misspelt_topic_is_an_error_and_does_not_exist_afterwards;
+    mistakes_are_told_at_the_start_with_their_line needs Nothing;
+    new_partitions_and_new_topics_are_found_and_read_from_their_beginning;
+    a_cluster_can_be_asked_without_a_stream;
 }

@@ -2,17 +2,18 @@
 //! becomes of it when members come, go and die.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use batchmill::{Collected, Error, SteppedContext, StopHandle, StreamingContext};
-use batchmill_sources::fake::kafka::{FakeKafka, Profile};
-use batchmill_sources::kafka::{self, KafkaError, KafkaParams, KafkaServers};
+use batchmill_sources::fake::kafka::{ApiKey, FakeKafka, Profile};
+use batchmill_sources::kafka::{self, Assignor, KafkaError, KafkaParams, KafkaServers};
 use batchmill_tests::{DEADLINE, Event, Recorder};
 
 use super::{builder, context, kafka_error};
 
-type Records = Collected<(i32, i64)>;
+pub(super) type Records = Collected<(i32, i64)>;
 
 /// As those of the other scenarios, with signs of life that do not make a test wait.
 fn params() -> KafkaParams {
@@ -32,7 +33,7 @@ fn program(cluster: &FakeKafka, params: KafkaParams) -> (SteppedContext, Records
 }
 
 /// Steps the programs in turn until their batches saw so many records in all, and returns what each saw.
-fn step_until<const N: usize>(
+pub(super) fn step_until<const N: usize>(
     programs: [(&mut SteppedContext, &Records); N],
     count: usize,
 ) -> [Vec<(i32, i64)>; N] {
@@ -63,7 +64,7 @@ fn wait_for_shares(cluster: &FakeKafka, shares: &[usize]) {
     assert!(cluster.wait_until(DEADLINE, is_shared), "{:?}", cluster.group("g"));
 }
 
-fn produce(cluster: &FakeKafka, partitions: i32, values: &[&str]) {
+pub(super) fn produce(cluster: &FakeKafka, partitions: i32, values: &[&str]) {
     for partition in 0..partitions {
         cluster.produce("lines", partition, values.to_vec()).unwrap();
     }
@@ -89,6 +90,23 @@ fn a_member_alone_reads_everything_from_every_release_with_groups() {
 }
 
 #[test]
+fn a_cluster_that_cannot_be_asked_is_an_error_that_names_brokers_group_and_member() {
+    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    // As a broker that wants SASL does when it is asked without.
+    let _closed = cluster.on(ApiKey::METADATA).always().disconnect();
+    let (ssc, _) = context();
+    let params = params().instance_id("a").request_timeout(Duration::from_millis(50));
+    kafka::create_reliable_stream(&ssc, servers(&cluster), "g", [("lines", 1)], params).count().print();
+    let Err(error) = ssc.start_stepped() else { panic!("it has started") };
+    let KafkaError::Member { group, member, cause } = kafka_error(&error) else { panic!("{error}") };
+    assert_eq!((&**group, &**member), ("g", "a"));
+    assert!(matches!(**cause, KafkaError::NoBroker { .. }), "{cause:?}");
+    let text = error.to_string();
+    let wanted = ["\"a\" of group \"g\"", &cluster.bootstrap(), "wants SASL or TLS"];
+    assert!(wanted.iter().all(|part| text.contains(part)), "{text}");
+}
+
+#[test]
 fn a_group_goes_on_where_it_has_stopped() {
     let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
     produce(&cluster, 1, &["a", "b"]);
@@ -107,7 +125,7 @@ fn two_programs_share_the_partitions_and_one_takes_over_when_the_other_leaves() 
     told_one.wait_for_source("partitions_assigned", 1);
     let (mut two, of_two, told_two) = program(&cluster, params());
     told_two.wait_for_source("partitions_assigned", 1);
-    told_one.wait_for_source("partitions_lost", 1);
+    told_one.wait_for_source("partitions_revoked", 1);
     produce(&cluster, 4, &["a", "b", "c"]);
     let [by_one, by_two] = step_until([(&mut one, &of_one), (&mut two, &of_two)], 12);
     assert_eq!((by_one.len(), by_two.len()), (6, 6));
@@ -119,6 +137,85 @@ fn two_programs_share_the_partitions_and_one_takes_over_when_the_other_leaves() 
     assert_eq!(by_two, [(0, 3), (1, 3), (2, 3), (3, 3)], "nothing is repeated");
 }
 
+/// Says that a program may end, once it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_member_that_waits_at_a_rebalance_commits_what_its_batch_has() {
+    for assignor in [Assignor::Range, Assignor::CooperativeSticky] {
+        waits_at_a_rebalance(assignor);
+    }
+}
+
+fn waits_at_a_rebalance(assignor: Assignor) {
+    let cluster = FakeKafka::builder().topic("lines", 2).start().unwrap();
+    produce(&cluster, 2, &["a", "b"]);
+    let params = params().rebalance_wait(DEADLINE).assignors([assignor]);
+    let (ssc, _) = context();
+    let stream = kafka::create_reliable_stream(&ssc, servers(&cluster), "g", [("lines", 1)], params.clone());
+    let (begins, begun) = mpsc::channel();
+    let (ends, may_end) = mpsc::channel();
+    let may_end = Mutex::new(may_end);
+    stream.for_each_batch(move |batch| {
+        if batch.len().unwrap() > 0 {
+            begins.send(()).unwrap();
+            may_end.lock().unwrap().recv().unwrap();
+        }
+    });
+    let of_one = stream.map(|record| (record.partition(), record.offset())).collect();
+    let mut one = ssc.start_stepped().unwrap();
+    let is_over = AtomicBool::new(false);
+    let of_two = std::thread::scope(|scope| {
+        // When the test fails, the program ends as well.
+        let (ends, over) = (ends, Over(&is_over));
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                one.step_batch().unwrap();
+                std::thread::yield_now();
+            }
+        });
+        begun.recv().unwrap();
+        // While the batch runs another member comes, and the first hears of it.
+        let (mut two, of_two, _) = program(&cluster, params);
+        let waits = |cluster: &FakeKafka| {
+            let group = cluster.group("g").unwrap();
+            group.members.len() == 2 && group.members.iter().any(|member| member.is_waiting)
+        };
+        assert!(cluster.wait_until(DEADLINE, waits));
+        let heartbeats = || cluster.requests_of(ApiKey::HEARTBEAT).len();
+        let before = heartbeats();
+        assert!(cluster.wait_until(DEADLINE, |_| heartbeats() >= before + 2));
+        // Later ones have as much time as they want.
+        for _ in 0..1_000 {
+            ends.send(()).unwrap();
+        }
+        wait_for_shares(&cluster, &[1, 1]);
+        produce(&cluster, 2, &["c"]);
+        let mut seen = Vec::new();
+        while seen.is_empty() {
+            let [more] = step_until([(&mut two, &of_two)], 1);
+            seen.extend(more);
+        }
+        let all = |cluster: &FakeKafka| committed(cluster, 2) == [Some(3), Some(3)];
+        while !all(&cluster) {
+            two.step_batch().unwrap();
+            std::thread::yield_now();
+        }
+        drop(over);
+        seen.extend(of_two.take_all());
+        seen
+    });
+    let mut all: Vec<_> = of_one.take_all().into_iter().chain(of_two).collect();
+    all.sort_unstable();
+    assert_eq!(all, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)], "{assignor:?}: nothing is read twice");
+}
+
 #[test]
 fn a_partition_that_stays_is_neither_repeated_nor_begun_anew() {
     let cluster = FakeKafka::builder().topic("lines", 2).start().unwrap();
@@ -127,7 +224,7 @@ fn a_partition_that_stays_is_neither_repeated_nor_begun_anew() {
     step_until([(&mut one, &of_one)], 2);
     let (mut two, of_two, told_two) = program(&cluster, params());
     told_two.wait_for_source("partitions_assigned", 1);
-    told.wait_for_source("partitions_lost", 1);
+    told.wait_for_source("partitions_revoked", 1);
     produce(&cluster, 2, &["b"]);
     let [by_one, by_two] = step_until([(&mut one, &of_one), (&mut two, &of_two)], 2);
     assert_eq!((by_one.len(), by_two.len()), (1, 1));
@@ -217,7 +314,7 @@ fn a_stream_of_the_real_clock_reads_and_stops_within_its_time() {
 }
 
 /// What `start` says of a stream of these.
-fn refusal(servers: KafkaServers, topics: &[(&str, usize)], params: KafkaParams) -> Error {
+pub(super) fn refusal(servers: KafkaServers, topics: &[(&str, usize)], params: KafkaParams) -> Error {
     let ssc: StreamingContext = builder().build().unwrap();
     let topics = topics.iter().copied();
     kafka::create_reliable_stream(&ssc, servers, "g", topics, params).count().collect();
@@ -243,8 +340,10 @@ fn mistakes_are_told_at_the_start() {
     assert!(told(&[], params()).contains("there is no topic to read"));
     assert!(told(&[("lines", 0)], params()).contains("read by 0 threads"));
     assert!(told(&[("lines", 1), ("lines", 2)], params()).contains("named twice"));
-    let quorum = refusal("zk1:2181,zk2:2181/kafka".into(), &[("lines", 1)], params()).to_string();
-    assert!(quorum.contains("\"zk1:2181,zk2:2181/kafka\" is taken for a ZooKeeper quorum"), "{quorum}");
     let both = params().set("session.timeout.ms", "10").set("heartbeat.interval.ms", "20");
     assert!(told(&[("lines", 1)], both).contains("comes too late"));
+    let brokers = |list: &str| refusal(KafkaServers::brokers(list), &[("lines", 1)], params()).to_string();
+    let hint = "a path is part of a ZooKeeper quorum";
+    assert!(brokers("127.0.0.1:1/3.9.1").contains(hint));
+    assert!(!brokers("http://127.0.0.1:1").contains(hint) && !brokers("127.0.0.1:0").contains(hint));
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use batchmill_sources::fake::kafka::{ApiKey, Codec, ErrorCode, FakeBatch, FakeKafka, Profile};
 use batchmill_sources::kafka::{KafkaError, KafkaParams, OnBadRecord, OnLostRange, RecordError};
 
-use super::{context, kafka_error, lines, params, step_until_error};
+use batchmill_tests::releases;
+
+use super::{context, fake, kafka_error, lines, params, step_until_error};
 
 fn offsets(
     cluster: &FakeKafka,
@@ -22,10 +24,9 @@ fn offsets(
     (before, offsets.take_all())
 }
 
-#[test]
 fn a_moved_leader_and_a_broker_that_comes_back_lose_and_double_nothing() {
-    for profile in [Profile::V0_8, Profile::V0_9, Profile::V2_4, Profile::V4_3] {
-        let cluster = FakeKafka::builder().brokers(3).profile(profile).topic("lines", 1).start().unwrap();
+    for profile in releases([Profile::V0_8, Profile::V0_9, Profile::V2_4, Profile::V4_3]) {
+        let cluster = fake().brokers(3).profile(profile).topic("lines", 1).start().unwrap();
         cluster.produce("lines", 0, ["a", "b"]).unwrap();
         let moved = |cluster: &FakeKafka| {
             let leader = cluster.leader("lines", 0).unwrap().unwrap();
@@ -45,9 +46,8 @@ fn a_moved_leader_and_a_broker_that_comes_back_lose_and_double_nothing() {
     }
 }
 
-#[test]
 fn connections_that_break_lose_and_double_nothing() {
-    let cluster = FakeKafka::builder().topic("lines", 1).check_faults_at_drop().start().unwrap();
+    let cluster = fake().topic("lines", 1).check_faults_at_drop().start().unwrap();
     cluster.produce("lines", 0, vec!["x"; 100]).unwrap();
     cluster.on(ApiKey::FETCH).disconnect();
     cluster.on(ApiKey::FETCH).after(1).cut_after(60);
@@ -60,10 +60,9 @@ fn connections_that_break_lose_and_double_nothing() {
     assert_eq!(offsets(&cluster, params(), more), ((0..100).collect(), (100..150).collect()));
 }
 
-#[test]
 fn a_broker_that_comes_back_and_knows_of_no_topic_yet_is_asked_again() {
-    for profile in [Profile::V0_8, Profile::V4_3] {
-        let cluster = FakeKafka::builder().profile(profile).topic("lines", 1).start().unwrap();
+    for profile in releases([Profile::V0_8, Profile::V4_3]) {
+        let cluster = fake().profile(profile).topic("lines", 1).start().unwrap();
         cluster.produce("lines", 0, ["a"]).unwrap();
         let restarted = |cluster: &FakeKafka| {
             let broker = cluster.brokers()[0];
@@ -78,10 +77,9 @@ fn a_broker_that_comes_back_and_knows_of_no_topic_yet_is_asked_again() {
     }
 }
 
-#[test]
 fn retention_that_overtakes_the_reader_names_the_lost_range() {
     let overtaken = |params: KafkaParams| {
-        let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+        let cluster = fake().topic("lines", 1).start().unwrap();
         cluster.produce("lines", 0, ["a", "b"]).unwrap();
         let (ssc, recorder) = context();
         let offsets = lines(&ssc, &cluster, params).map(|record| record.offset()).collect();
@@ -111,9 +109,8 @@ fn retention_that_overtakes_the_reader_names_the_lost_range() {
     assert_eq!(offsets.take_all(), [0, 1, 5, 6, 7, 8, 9, 10]);
 }
 
-#[test]
 fn a_topic_made_anew_is_an_error() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["a", "b"]).unwrap();
     let (ssc, _) = context();
     lines(&ssc, &cluster, params()).count().collect();
@@ -128,9 +125,8 @@ fn a_topic_made_anew_is_an_error() {
     );
 }
 
-#[test]
 fn a_topic_that_is_deleted_is_an_error() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["a"]).unwrap();
     let (ssc, _) = context();
     lines(&ssc, &cluster, params()).count().collect();
@@ -141,9 +137,8 @@ fn a_topic_that_is_deleted_is_an_error() {
     assert!(error.to_string().contains("lines"), "{error}");
 }
 
-#[test]
 fn an_unclean_election_that_cuts_the_log_is_an_error() {
-    let cluster = FakeKafka::builder().brokers(2).topic("lines", 1).start().unwrap();
+    let cluster = fake().brokers(2).topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, vec!["x"; 10]).unwrap();
     let (ssc, _) = context();
     lines(&ssc, &cluster, params()).count().collect();
@@ -155,9 +150,8 @@ fn an_unclean_election_that_cuts_the_log_is_an_error() {
     assert!(matches!(kafka_error(&error), KafkaError::LogTruncated { from: 6, to: 10, .. }), "{error}");
 }
 
-#[test]
 fn damaged_records_stop_the_batch_or_are_skipped_and_told_of() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["good"]).unwrap();
     cluster.produce_batch("lines", 0, FakeBatch::of(["bad", "bad"]).codec(Codec::Lz4)).unwrap();
     let run = |params: KafkaParams| {
@@ -181,9 +175,8 @@ fn damaged_records_stop_the_batch_or_are_skipped_and_told_of() {
     recorder.wait_for_source("bad_records_skipped", 1);
 }
 
-#[test]
 fn records_of_an_unknown_codec_stop_the_batch_or_are_skipped_alone() {
-    let cluster = FakeKafka::builder().topic("lines", 1).start().unwrap();
+    let cluster = fake().topic("lines", 1).start().unwrap();
     cluster.produce("lines", 0, ["before"]).unwrap();
     cluster.produce_batch("lines", 0, FakeBatch::of(["a", "b"]).codec(Codec::Unknown(5))).unwrap();
     cluster.produce("lines", 0, ["behind"]).unwrap();
@@ -205,9 +198,8 @@ fn records_of_an_unknown_codec_stop_the_batch_or_are_skipped_alone() {
     recorder.wait_for_source("bad_records_skipped", 1);
 }
 
-#[test]
 fn a_partition_that_stays_away_fails_after_its_time_and_holds_up_no_other() {
-    let cluster = FakeKafka::builder().brokers(2).topic("lines", 2).start().unwrap();
+    let cluster = fake().brokers(2).topic("lines", 2).start().unwrap();
     let away = cluster.leader("lines", 1).unwrap().unwrap();
     if cluster.leader("lines", 0).unwrap() == Some(away) {
         let other = cluster.brokers().into_iter().find(|broker| *broker != away).unwrap();
@@ -236,4 +228,17 @@ fn a_partition_that_stays_away_fails_after_its_time_and_holds_up_no_other() {
         }
     }
     assert_eq!(seen.iter().filter(|partition| **partition == 0).count(), 2, "{seen:?}");
+}
+
+batchmill_tests::scenarios! {
+    a_moved_leader_and_a_broker_that_comes_back_lose_and_double_nothing;
+    connections_that_break_lose_and_double_nothing;
+    a_broker_that_comes_back_and_knows_of_no_topic_yet_is_asked_again;
+    retention_that_overtakes_the_reader_names_the_lost_range;
+    a_topic_made_anew_is_an_error needs Epochs;
+    a_topic_that_is_deleted_is_an_error;
+    an_unclean_election_that_cuts_the_log_is_an_error needs Epochs;
+    damaged_records_stop_the_batch_or_are_skipped_and_told_of needs BadBatches;
+    records_of_an_unknown_codec_stop_the_batch_or_are_skipped_alone needs BadBatches;
+    a_partition_that_stays_away_fails_after_its_time_and_holds_up_no_other;
 }

@@ -109,6 +109,12 @@ pub(super) fn cases() -> Vec<Case> {
             );
         })
         .fails("TooManyElements", &["lines-0", "Fetch 11", "responses"]),
+        case("an array of fetched topics with 2^31-1 entries in version 0", |kafka| {
+            body(kafka, ApiKey::FETCH, written(|out| out.i32(i32::MAX)));
+        })
+        .cluster(|builder| builder.versions(ApiKey::FETCH, 0..=0))
+        .fails("TooManyElements", &["lines-0", "Fetch 0", "responses"])
+        .ends_the_crate(),
         case(
             "an array of aborted transactions with 2^31-1 entries",
             partition(|out| {

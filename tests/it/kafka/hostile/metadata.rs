@@ -245,7 +245,8 @@ pub(super) fn cases() -> Vec<Case> {
         })
         // The range may be done before the second answer; the stream looks at every refresh, and is stepped without a pause.
         .requests(10_000)
-        .running_stream_fails("TopicRecreated", &["lines"]),
+        .running_stream_fails("TopicRecreated", &["lines"])
+        .deceives_the_crate(),
         case("another cluster behind the same address", |kafka| {
             // The topic has another id there, for it is the second.
             let other = FakeKafka::builder().topic("first", 1).topic("lines", 1).start().unwrap();

@@ -2,12 +2,16 @@
 //! case the client either reads all records, each once, or fails with an error that names the place; within so many
 //! requests, so much memory and a deadline.
 //!
-//! A case runs in a process of its own, a child of the test's: so its memory is its own, and one that aborts or hangs is a
-//! case that fails. The tables are in the files, one for each kind of request.
+//! Each case runs over the crate `kafka` too, which bounds less: there it may come to any error of this library's, if it does
+//! not read all records, each once; what nobody has spoilt it reads. Its memory is not measured, and what ends the process says
+//! so in its table.
+//!
+//! The tables are in the files, one for each kind of request.
 
 mod batches;
 mod bombs;
 mod child;
+mod controls;
 mod coordinator;
 mod fetch;
 mod frames;
@@ -18,21 +22,15 @@ mod sink;
 mod spoil;
 mod versions;
 
-use std::time::Duration;
-
 use batchmill_sources::fake::kafka::{FakeKafka, FakeKafkaBuilder, Profile};
 use batchmill_sources::kafka::KafkaParams;
 
+use crate::hostile::Limits;
+
 use self::read::{CLUSTER, GROUP, RANGE, RUNNING, Reader, SINK, STREAM};
 
-/// A case that is not done by then has failed.
-const CASE_DEADLINE: Duration = Duration::from_secs(60);
-
-/// What a case may take above what its process takes before it, in MiB, if it does not say more.
-const MEMORY_MIB: u64 = 16;
-
-/// How many requests a case may make, all readers together, if it does not say more.
-const REQUESTS: usize = 400;
+/// What a case may take, all readers together, if it does not say more.
+const LIMITS: Limits = Limits { memory_mib: 16, requests: 400, may_panic: None };
 
 /// How many records the topic `lines` has, in its only partition: two batches of five.
 const RECORDS: i64 = 10;
@@ -46,8 +44,10 @@ struct Case {
     params: Change<KafkaParams>,
     spoil: Box<dyn Fn(&FakeKafka)>,
     expected: Vec<(Reader, Expected)>,
-    memory_mib: u64,
-    requests: usize,
+    limits: Limits,
+    over_the_crate: bool,
+    /// Over the crate the readers come to what is expected, too.
+    is_control: bool,
 }
 
 /// What a reader must come to.
@@ -68,8 +68,9 @@ fn case(name: &'static str, spoil: impl Fn(&FakeKafka) + 'static) -> Case {
         params: Box::new(|params| params),
         spoil: Box::new(spoil),
         expected: Vec::new(),
-        memory_mib: MEMORY_MIB,
-        requests: REQUESTS,
+        limits: LIMITS,
+        over_the_crate: true,
+        is_control: false,
     }
 }
 
@@ -155,13 +156,31 @@ impl Case {
 
     /// It may make so many requests.
     fn requests(mut self, requests: usize) -> Self {
-        self.requests = requests;
+        self.limits.requests = requests;
+        self
+    }
+
+    /// The crate reserves what a length says, or overflows its stack: the process ends. It is one of its documented limits.
+    fn ends_the_crate(mut self) -> Self {
+        self.over_the_crate = false;
+        self
+    }
+
+    /// The crate does not see what is spoilt, and takes it for the truth.
+    fn deceives_the_crate(mut self) -> Self {
+        self.over_the_crate = false;
+        self
+    }
+
+    /// Over the crate the readers come to what is expected, too.
+    fn control(mut self) -> Self {
+        self.is_control = true;
         self
     }
 
     /// It may take more memory.
     fn memory_mib(mut self, mib: u64) -> Self {
-        self.memory_mib = mib;
+        self.limits.memory_mib = mib;
         self
     }
 }
@@ -170,10 +189,11 @@ impl Case {
 type Table = (&'static str, fn() -> Vec<Case>);
 
 /// All tables.
-fn tables() -> [Table; 9] {
+fn tables() -> [Table; 10] {
     [
         ("batches", batches::cases),
         ("bombs", bombs::cases),
+        ("controls", controls::cases),
         ("coordinator", coordinator::cases),
         ("fetch", fetch::cases),
         ("frames", frames::cases),
@@ -196,14 +216,25 @@ macro_rules! tests {
     ($($name:ident)*) => {$(
         #[test]
         fn $name() {
-            child::run_table(stringify!($name));
+            child::run_table(stringify!($name), TURN);
         }
     )*};
 }
 
 /// Whatever is wrong with what the name of the test says.
 mod answers {
-    use super::child;
+    use super::child::{self, Turn};
 
-    tests! { batches bombs coordinator fetch frames metadata offsets sink versions }
+    const TURN: Turn = Turn::Native;
+
+    tests! { batches bombs controls coordinator fetch frames metadata offsets sink versions }
+}
+
+/// The same over the crate, which has no producer here.
+mod over_the_crate {
+    use super::child::{self, Turn};
+
+    const TURN: Turn = Turn::KafkaCrate;
+
+    tests! { batches bombs controls coordinator fetch frames metadata offsets versions }
 }

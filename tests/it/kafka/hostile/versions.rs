@@ -61,6 +61,8 @@ pub(super) fn cases() -> Vec<Case> {
                 answer.api_keys.extend(more);
             });
         })
+        // The fake makes it anew for each connection, in the same process.
+        .memory_mib(32)
         .reads_all(),
         case("a list of versions above what a first answer may have", |kafka| {
             every(kafka, |answer: &mut ApiVersionsResponse| {
