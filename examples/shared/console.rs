@@ -43,6 +43,10 @@ impl StreamingListener for Console {
     }
 
     fn source_event(&self, event: &SourceEvent) {
+        // No example retries a batch, so this one ends the context, and the program says why it ended.
+        if event.kind == "plan_failed" {
+            return;
+        }
         say(event_line(event));
     }
 

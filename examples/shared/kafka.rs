@@ -5,7 +5,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use batchmill::DStream;
-use batchmill_sources::fake::kafka::FakeKafka;
+use batchmill_sources::fake::kafka::{FakeKafka, Profile};
+use batchmill_sources::fake::zookeeper::FakeZooKeeper;
 use batchmill_sources::kafka::{DirectStream, KafkaParams, KafkaServers, OffsetRanges, OffsetReset};
 use crossbeam_channel as channel;
 
@@ -50,6 +51,7 @@ struct Reading {
     params: Vec<(String, String)>,
 }
 
+const OWN_GROUP: &str = "counters";
 const OWN_TOPIC: &str = "lines";
 const OWN_PARTITIONS: u16 = 2;
 const LINES_PER_SECOND: u32 = 100;
@@ -83,7 +85,8 @@ impl KafkaSource {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
-        let (own, brokers) = OwnCluster::announced("no BROKERS TOPICS given")?;
+        let own = OwnCluster::announced("no BROKERS TOPICS given", None)?;
+        let brokers = own.cluster.bootstrap();
         self.own = Some(own);
         Ok((brokers, vec![OWN_TOPIC.to_owned()]))
     }
@@ -109,28 +112,30 @@ impl KafkaSource {
 }
 
 impl GroupSource {
-    /// Takes `--brokers LIST`, `GROUP TOPICS THREADS`, `--from` and `--param` out of the arguments.
+    /// Takes `ZK GROUP TOPICS THREADS` out of the arguments, or `--brokers LIST` in place of `ZK`, and `--from` and `--param`.
     ///
     /// # Errors
     /// When one is not valid, or some of them are missing.
     pub fn take(arguments: &mut Arguments) -> Result<Self, UsageError> {
         let reading = Reading::take(arguments)?;
-        let given = match text(arguments, "--brokers")? {
-            None => None,
-            Some(brokers) => {
-                let mut next = |name: &str| match arguments.positional()? {
-                    Some(value) => text_of(&value, name),
-                    None => Err(UsageError::new(format!("there is no {name}"))),
-                };
-                let (name, topics, threads) = (next("GROUP")?, next("TOPICS")?, next("THREADS")?);
-                let threads: usize =
-                    threads.parse().ok().filter(|threads| (1..=1_000).contains(threads)).ok_or_else(
-                        || UsageError::new(format!("THREADS needs a number from 1 to 1000, not {threads:?}")),
-                    )?;
-                let topics = names_of(&topics).into_iter().map(|topic| (topic, threads)).collect();
-                Some(Group { servers: KafkaServers::brokers(brokers), name, topics })
-            }
+        let brokers = text(arguments, "--brokers")?;
+        let mut next = |name: &str| match arguments.positional()? {
+            Some(value) => text_of(&value, name).map(Some),
+            None => Ok(None),
         };
+        let servers = match brokers {
+            Some(brokers) => Some(KafkaServers::brokers(brokers)),
+            None => next("ZK")?.map(KafkaServers::zookeeper),
+        };
+        let Some(servers) = servers else { return Ok(Self { given: None, reading, own: None }) };
+        let mut need = |name: &str| next(name)?.ok_or_else(|| UsageError::new(format!("there is no {name}")));
+        let (name, topics, threads) = (need("GROUP")?, need("TOPICS")?, need("THREADS")?);
+        let count = threads.parse::<usize>().ok().filter(|threads| (1..=1_000).contains(threads));
+        let threads = count.ok_or_else(|| {
+            UsageError::new(format!("THREADS needs a number from 1 to 1000, not {threads:?}"))
+        })?;
+        let topics = names_of(&topics).into_iter().map(|topic| (topic, threads)).collect();
+        let given = Some(Group { servers, name, topics });
         Ok(Self { given, reading, own: None })
     }
 
@@ -142,10 +147,11 @@ impl GroupSource {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
-        let (own, brokers) = OwnCluster::announced("no group given")?;
+        let own = OwnCluster::announced("no group given", Some(OWN_GROUP))?;
+        let servers = KafkaServers::zookeeper(own.zookeeper.connect_string());
         self.own = Some(own);
         let topics = vec![(OWN_TOPIC.to_owned(), 1)];
-        Ok(Group { servers: KafkaServers::brokers(brokers), name: "counters".to_owned(), topics })
+        Ok(Group { servers, name: OWN_GROUP.to_owned(), topics })
     }
 
     /// The parameters with what the arguments say.
@@ -194,26 +200,31 @@ fn names_of(list: &str) -> Vec<String> {
 #[derive(Debug)]
 struct OwnCluster {
     cluster: std::sync::Arc<FakeKafka>,
+    zookeeper: FakeZooKeeper,
     /// Dropped to end the thread.
     stop: Option<channel::Sender<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
 impl OwnCluster {
-    /// Starts one and says so, and why; returns its brokers too.
-    fn announced(why: &str) -> Result<(Self, String), Failure> {
+    /// Starts one and says so, and why, and which group will read it.
+    fn announced(why: &str, group: Option<&str>) -> Result<Self, Failure> {
         let own = Self::start()
             .map_err(|error| Failure::Other(format!("no Kafka cluster on loopback: {error}")))?;
-        let brokers = own.cluster.bootstrap();
+        let (brokers, zookeeper) = (own.cluster.bootstrap(), own.zookeeper.connect_string());
+        let reader = group.map(|group| format!(", read by the group {group:?}")).unwrap_or_default();
         say(format_args!(
-            "{why}: a Kafka cluster of our own on {brokers}, in memory, gets {LINES_PER_SECOND} lines a second into its \
-             topic {OWN_TOPIC:?}"
+            "{why}: a Kafka cluster of our own on {brokers} with a ZooKeeper on {zookeeper}, in memory, gets \
+             {LINES_PER_SECOND} lines a second into its topic {OWN_TOPIC:?}{reader}"
         ));
-        Ok((own, brokers))
+        Ok(own)
     }
 
     fn start() -> std::io::Result<Self> {
-        let cluster = FakeKafka::builder().topic(OWN_TOPIC, OWN_PARTITIONS).start()?;
+        let zookeeper = FakeZooKeeper::start()?;
+        // The newest release that has one.
+        let builder = FakeKafka::builder().profile(Profile::V3_9).zookeeper(&zookeeper, "");
+        let cluster = builder.topic(OWN_TOPIC, OWN_PARTITIONS).start()?;
         let cluster = std::sync::Arc::new(cluster);
         let (stop, stopped) = channel::bounded::<()>(0);
         let writer = {
@@ -232,7 +243,7 @@ impl OwnCluster {
                 }
             })?
         };
-        Ok(Self { cluster, stop: Some(stop), writer: Some(writer) })
+        Ok(Self { cluster, zookeeper, stop: Some(stop), writer: Some(writer) })
     }
 }
 

@@ -15,7 +15,8 @@ options:
   --batches N     stop after N batches that had records; all that was received before the stop is in a batch
   --workers N     threads that compute, from 1 (default: one for every core)
   -h, --help      this text
-Ctrl-C stops after the batch that is running, a second one ends the program at once.
+Ctrl-C stops after the batch that is running, a second one ends the program at once; so does the first one before the
+program has started, as long as it connects.
 
 exit codes: 0 done, also after Ctrl-C; 1 failed; 2 wrong arguments; 130 after a second Ctrl-C
 ";

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use batchmill::{Error, StopHandle, StreamingContext};
@@ -54,10 +55,10 @@ const USAGE_EXIT: u8 = 2;
 const INTERRUPTED_EXIT: i32 = 130;
 
 /// Runs `body` with the arguments of the process and turns what it returns into an exit code and, if it failed, into
-/// one line on standard error; see the table in the crate's documentation. The first line of `usage` is the synopsis,
-/// which begins with the program's name.
+/// one line on standard error; see the table in the crate's documentation. `usage` begins with the synopsis, which goes
+/// up to the first empty line and begins with the program's name.
 pub fn program(usage: &str, body: impl FnOnce(Arguments) -> Result<(), Failure>) -> ExitCode {
-    let synopsis = usage.lines().next().unwrap_or_default();
+    let synopsis = usage.split("\n\n").next().unwrap_or_default().trim_end();
     let arguments = Arguments::of_process();
     if arguments.asks_for_help() {
         // A reader that has gone away has seen enough.
@@ -79,13 +80,16 @@ pub fn program(usage: &str, body: impl FnOnce(Arguments) -> Result<(), Failure>)
 }
 
 /// Starts the context and waits for its end: by Ctrl-C (SIGTERM and SIGHUP count as that), by `--batches`, by an error.
-/// What a stop left undone is said in one line.
+/// What a stop left undone is said in one line. As long as the context starts, Ctrl-C ends the process at once.
 ///
 /// # Errors
 /// What the context could not start with, or stopped with.
 pub fn run(ssc: StreamingContext) -> Result<(), Failure> {
-    stop_on_ctrl_c(ssc.stop_handle())?;
-    let report = ssc.start()?.await_termination()?;
+    let has_started = Arc::new(AtomicBool::new(false));
+    stop_on_ctrl_c(ssc.stop_handle(), Arc::clone(&has_started))?;
+    let running = ssc.start()?;
+    has_started.store(true, Ordering::Relaxed);
+    let report = running.await_termination()?;
     if !report.is_clean() {
         say(report_line(&report));
     }
@@ -93,11 +97,16 @@ pub fn run(ssc: StreamingContext) -> Result<(), Failure> {
 }
 
 /// A library installs no signal handlers, so a program does. The handler runs on a thread of the crate's own.
-fn stop_on_ctrl_c(stop: StopHandle) -> Result<(), Failure> {
+fn stop_on_ctrl_c(stop: StopHandle, has_started: Arc<AtomicBool>) -> Result<(), Failure> {
     let asked = AtomicBool::new(false);
     let handler = move || {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED_EXIT);
+        }
+        if !has_started.load(Ordering::Relaxed) {
+            // An input may wait long for its server, and no batch is there that could be left half done.
+            say("ended before it had started");
+            std::process::exit(0);
         }
         say("stopping after the batch that is running; Ctrl-C again ends at once");
         stop.stop();

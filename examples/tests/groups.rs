@@ -1,6 +1,7 @@
 //! Programs that are members of a consumer group.
 
-use batchmill_sources::fake::kafka::FakeKafka;
+use batchmill_sources::fake::kafka::{FakeKafka, Profile};
+use batchmill_sources::fake::zookeeper::FakeZooKeeper;
 
 use crate::blocks::sorted_records;
 use crate::child::Child;
@@ -10,9 +11,32 @@ fn words_are_counted_without_arguments() {
     let program = Child::start("kafka_word_count", &["--batch-ms", "50", "--batches", "3"]);
     let line = program.stderr_line();
     assert!(line.starts_with("no group given: a Kafka cluster of our own on 127.0.0.1:"), "{line}");
+    assert!(line.ends_with("read by the group \"counters\""), "{line}");
     let end = program.end();
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(end.stdout.iter().any(|line| line.starts_with("(\"")), "{end:?}");
+}
+
+#[test]
+fn a_group_in_zookeeper_goes_on_where_the_program_has_stopped() {
+    let zookeeper = FakeZooKeeper::start().unwrap();
+    let cluster =
+        FakeKafka::builder().profile(Profile::V0_8).zookeeper(&zookeeper, "/kafka").topic("lines", 1);
+    let cluster = cluster.start().unwrap();
+    let quorum = format!("{}/kafka", zookeeper.connect_string());
+    let arguments = [&quorum, "counters", "lines", "1", "--batch-ms", "20", "--batches", "1"];
+    cluster.produce("lines", 0, ["a b a"]).unwrap();
+    let first = Child::start("kafka_word_count", &arguments).end();
+    assert_eq!(
+        (first.code, sorted_records(&first.stdout)),
+        (Some(0), one_block(&["(\"a\", 2)", "(\"b\", 1)"])),
+        "{first:?}"
+    );
+    assert_eq!(zookeeper.get("/kafka/consumers/counters/offsets/lines/0").as_deref(), Some(&b"1"[..]));
+    cluster.produce("lines", 0, ["c"]).unwrap();
+    let second = Child::start("kafka_word_count", &arguments).end();
+    assert_eq!((second.code, sorted_records(&second.stdout)), (Some(0), one_block(&["(\"c\", 1)"])));
+    assert_eq!(zookeeper.children("/kafka/consumers/counters/ids"), Some(vec![]));
 }
 
 #[test]
@@ -66,6 +90,13 @@ fn mistakes_are_one_line() {
     let line = end.stderr.join("\n");
     assert_eq!((end.code, end.stderr.len()), (Some(1), 1), "{line}");
     assert!(line.contains(closed), "{line}");
+    let quorum = &[closed, "counters", "lines", "1", "--param", "zookeeper.connection.timeout.ms=300"];
+    let end = Child::start("kafka_word_count", quorum).end();
+    let line = end.stderr.join("\n");
+    assert_eq!((end.code, end.stderr.len()), (Some(1), 1), "{line}");
+    for part in ["no ZooKeeper server of 127.0.0.1:9 takes the session", "\"counters\"", "\"counters_"] {
+        assert!(line.contains(part), "{line}");
+    }
     let end = Child::start("kafka_word_count", &["--brokers", closed, "counters", "lines", "none"]).end();
     assert_eq!(end.code, Some(2), "{end:?}");
     assert!(end.stderr[0].contains("THREADS needs a number"), "{end:?}");

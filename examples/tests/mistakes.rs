@@ -33,6 +33,15 @@ fn wrong_arguments_are_said_with_the_usage() {
 }
 
 #[test]
+fn a_usage_of_two_forms_is_said_with_both() {
+    let end = Child::start("kafka_word_count", &["localhost:2181"]).end();
+    assert_eq!((end.code, &*end.stderr[0]), (Some(2), "error: there is no GROUP"), "{end:?}");
+    assert!(end.stderr[1].starts_with("usage: kafka_word_count [ZK GROUP TOPICS THREADS]"), "{end:?}");
+    let last = end.stderr.last().unwrap();
+    assert!(last.starts_with("kafka_word_count --brokers BROKERS GROUP"), "{end:?}");
+}
+
+#[test]
 fn help_is_what_was_asked_for() {
     let end = Child::start("network_word_count", &["localhost", "--help"]).end();
     assert_eq!((end.code, end.stderr.len()), (Some(0), 0));
