@@ -8,15 +8,19 @@ mod cutter;
 mod kafka_group;
 mod kafka_messages;
 mod kafka_records;
+mod kafka_znodes;
 mod text;
+mod zookeeper_frames;
 
 use std::path::{Path, PathBuf};
 
 pub use cutter::line_cutter;
-pub use kafka_group::kafka_group;
+pub use kafka_group::{group_machine, kafka_group};
 pub use kafka_messages::{kafka_request, kafka_response};
 pub use kafka_records::{kafka_inflate, kafka_records, kafka_round_trip};
+pub use kafka_znodes::kafka_znodes;
 pub use text::{text_lines, text_split};
+pub use zookeeper_frames::zookeeper_frames;
 
 /// A fuzz target by its name.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +33,18 @@ pub struct Target {
 
 /// All targets. A new one is added here, in `Cargo.toml` and in `targets/`, with a corpus; the replay finds what is missing.
 pub const TARGETS: &[Target] = &[
+    Target { name: "group_machine", run: group_machine },
     Target { name: "kafka_group", run: kafka_group },
     Target { name: "kafka_inflate", run: kafka_inflate },
     Target { name: "kafka_records", run: kafka_records },
     Target { name: "kafka_request", run: kafka_request },
     Target { name: "kafka_response", run: kafka_response },
     Target { name: "kafka_round_trip", run: kafka_round_trip },
+    Target { name: "kafka_znodes", run: kafka_znodes },
     Target { name: "line_cutter", run: line_cutter },
     Target { name: "text_lines", run: text_lines },
     Target { name: "text_split", run: text_split },
+    Target { name: "zookeeper_frames", run: zookeeper_frames },
 ];
 
 /// The folder with one corpus a target.
