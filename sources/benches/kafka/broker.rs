@@ -29,11 +29,22 @@ pub(crate) struct Broker {
     pub(crate) bootstrap: String,
     /// Its listener with TLS, if it has one, and where the certificates are.
     tls: Option<(String, PathBuf)>,
+    /// The ZooKeeper that it is registered in, if it is.
+    zookeeper: Option<String>,
 }
 
 impl Broker {
     /// The newest one in the file that `BATCHMILL_BROKERS` names.
     pub(crate) fn running() -> Result<Self, Failure> {
+        Self::newest(|version| version.starts_with(|c: char| ('4'..='9').contains(&c)), "of 4.0 or later")
+    }
+
+    /// The newest one with a ZooKeeper.
+    pub(crate) fn running_with_zookeeper() -> Result<Self, Failure> {
+        Self::newest(|version| version.starts_with(|c: char| ('0'..='3').contains(&c)), "before 4.0")
+    }
+
+    fn newest(is_it: impl Fn(&str) -> bool, which: &str) -> Result<Self, Failure> {
         let file = std::env::var_os("BATCHMILL_BROKERS").ok_or(
             "this bench needs a real broker: run `BROKER_JAVA=-Xmx1g .ci/brokers start 4.3.0`, and set BATCHMILL_BROKERS to the path \
              of target/brokers/run/brokers.env",
@@ -43,13 +54,20 @@ impl Broker {
         let text = std::fs::read_to_string(root.join(&file)).map_err(|error| format!("{file:?}: {error}"))?;
         let single =
             text.lines().filter_map(|line| line.split_once('=')).filter(|(name, _)| !name.contains('x'));
-        let newest = single.filter(|(name, _)| name.starts_with(|c: char| ('4'..='9').contains(&c))).max();
-        let (version, bootstrap) =
-            newest.ok_or_else(|| format!("no single broker of 4.0 or later in {file:?}"))?;
+        let newest = single.filter(|(name, _)| is_it(name)).max();
+        let (version, bootstrap) = newest.ok_or_else(|| format!("no single broker {which} in {file:?}"))?;
+        let zookeeper = text.lines().find_map(|line| line.strip_prefix("zookeeper="));
+        let zookeeper = zookeeper.filter(|_| version.starts_with(|c: char| ('0'..='3').contains(&c)));
         let mut secure = text.lines().filter_map(|line| line.strip_prefix("secure:")?.split_once('='));
         let listener = secure.find(|(name, _)| *name == format!("{version}:SSL"));
         let tls = listener.map(|(_, listener)| (listener.to_owned(), target().join("brokers/tls")));
-        Ok(Self { version: version.to_owned(), bootstrap: bootstrap.to_owned(), tls })
+        let zookeeper = zookeeper.map(|servers| format!("{servers}/{version}"));
+        Ok(Self { version: version.to_owned(), bootstrap: bootstrap.to_owned(), tls, zookeeper })
+    }
+
+    /// The ZooKeeper that it is registered in.
+    pub(crate) fn zookeeper(&self) -> Result<String, Failure> {
+        self.zookeeper.clone().ok_or_else(|| format!("{} has no ZooKeeper", self.version).into())
     }
 
     pub(crate) fn version(&self) -> &str {
