@@ -26,7 +26,7 @@ class Failed(Exception):
 class Cluster:
     def __init__(self, run, name):
         self.name, self.folder = name, run / name
-        self.release = tuple(int(part) for part in re.match(r"[\d.]+", name)[0].split("."))
+        self.release = tuple(int(part) for part in re.findall(r"\d+", name.split("x")[0]))
         servers = self.folder / "servers"
         self.servers = dict(enumerate(servers.read_text().strip().split(","), 1)) if servers.exists() else {}
         self.zookeeper = run / "zookeeper" / "servers"
@@ -133,6 +133,17 @@ def metadata(server):
         return None
 
 
+def four_letters(server, word):
+    """What a ZooKeeper server answers to one of its commands; nothing if it does not."""
+    host, port = server.split(":")
+    try:
+        with socket.create_connection((host, int(port)), 1) as connection:
+            connection.sendall(word)
+            return connection.makefile("rb").read()
+    except OSError:
+        return b""
+
+
 def until_topic(cluster, topic, what, condition):
     """Until the condition holds of the topic's partitions as every running broker tells them."""
 
@@ -146,18 +157,20 @@ def until_topic(cluster, topic, what, condition):
 # --- verbs ------------------------------------------------------------------------------------------------------------
 
 
-def wait_zookeeper(run):
-    host, port = (run / "zookeeper" / "servers").read_text().strip().split(":")
+def wait_zookeeper(run, folder, number=None):
+    """Until it serves. One of an ensemble needs others for that; while they are dead, it is enough that it answers."""
+    ensemble = Cluster(run, folder)
+    running = ensemble.running() if number else {}
+    server = ensemble.servers[int(number or 1)]
+    serves = (lambda: b"Mode:" in four_letters(server, b"srvr")) if len(running) != 1 else (lambda: four_letters(server, b"ruok"))
+    until("ZooKeeper", serves, ensemble.pid(number or "."))
 
-    def answers():
-        try:
-            with socket.create_connection((host, int(port)), 1) as connection:
-                connection.sendall(b"ruok")
-                return connection.recv(4) == b"imok"
-        except OSError:
-            return False
 
-    until("ZooKeeper", answers, int((run / "zookeeper" / "pid").read_text()))
+def zookeeper_leader(run, folder):
+    ensemble = Cluster(run, folder)
+    leads = lambda: [n for n, server in ensemble.running().items() if b"Mode: leader" in four_letters(server, b"srvr")]
+    until("a leader", leads)
+    print(leads()[0])
 
 
 def wait_broker(run, folder):
@@ -331,7 +344,8 @@ def main(run, verb, *args):
     elif verb == "move-leader":
         move_leader(Cluster(run, args[0]), *args[1:])
     else:
-        {"wait-zookeeper": wait_zookeeper, "wait-broker": wait_broker, "forget": forget, "add-user": add_user}[verb](run, *args)
+        verbs = [add_user, forget, wait_broker, wait_zookeeper, zookeeper_leader]
+        {function.__name__.replace("_", "-"): function for function in verbs}[verb](run, *args)
 
 
 if __name__ == "__main__":
