@@ -151,7 +151,9 @@ impl fmt::Display for BuildErrors {
 }
 
 /// What the engine returns to its caller.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` says what its `Display` says, for a `main` that returns it shows that to the user.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is not valid.
@@ -206,6 +208,12 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -224,5 +232,18 @@ impl std::error::Error for Error {
 impl From<TaskError> for Error {
     fn from(error: TaskError) -> Self {
         Self::Task(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_an_error_shows_its_message() {
+        let cause: SourceError = "nobody answers at localhost:9092".into();
+        let error = Error::Source { source: "lines".to_owned(), cause: cause.into() };
+        let shown = format!("Error: {error:?}");
+        assert_eq!(shown, "Error: source lines: nobody answers at localhost:9092");
     }
 }
