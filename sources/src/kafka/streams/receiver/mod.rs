@@ -19,6 +19,7 @@ mod giving_up;
 mod holdings;
 mod input;
 mod member;
+mod pace;
 mod put_off;
 mod repeats;
 mod servers;
@@ -68,9 +69,10 @@ const COMMIT_EVERY_ZOOKEEPER: Duration = Duration::from_secs(60);
 /// killed keeps its share until its session is over ([`session_timeout`](KafkaParams::session_timeout)), even from itself when it
 /// is started again.
 ///
-/// A batch takes of each partition what the broker had at the cut, as far as the last answer told, but no more than three times
-/// what [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for besides what was
-/// received already; [`max_rate_per_partition`](KafkaParams::max_rate_per_partition) makes it less.
+/// A batch takes of each partition what was received before the cut, and what the broker had besides, as far as the last answer
+/// told, but no more of that than gets done within about an interval, going by the batches before. The first may take three
+/// times what [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for.
+/// [`max_rate_per_partition`](KafkaParams::max_rate_per_partition) makes it less.
 ///
 /// A topic that does not exist and servers that do not answer are errors of [`start`](StreamingContext::start), wrong
 /// parameters too, with the line of this call. What fails later fails a batch, as the error policy says.
