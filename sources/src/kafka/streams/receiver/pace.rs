@@ -46,7 +46,7 @@ impl Pace {
         let fits = TARGET * interval.as_secs_f64() / took.as_secs_f64().max(1e-6);
         if reached || fits < 1.0 {
             // By the root of what would be right, for one batch says little.
-            self.shares = (self.shares * fits.sqrt().clamp(0.5, 2.0)).clamp(LEAST, MOST);
+            self.shares = (self.shares * fits.sqrt().clamp(0.5, 16.0)).clamp(LEAST, MOST);
         }
     }
 }
@@ -95,7 +95,7 @@ mod tests {
         }
         assert_eq!(pace.takes_until(&seen(Some(1_000_000))), 50 + 1);
         pace.done(true, Duration::ZERO, INTERVAL);
-        assert_eq!(pace.shares, 2.0 * LEAST);
+        assert_eq!(pace.shares, 16.0 * LEAST);
     }
 
     #[test]

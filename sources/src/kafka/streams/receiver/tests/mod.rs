@@ -382,6 +382,33 @@ fn a_refused_commit_is_given_again() {
 }
 
 #[test]
+fn batches_that_are_done_early_are_followed_by_larger_ones() {
+    let cluster = cluster(1);
+    let line = "x".repeat(100);
+    for _ in 0..400 {
+        cluster.produce("lines", 0, [&*line; 10]).unwrap();
+    }
+    let (member, mut input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
+    input.params = input.params.end_offsets(EndOffsets::Fetched);
+    // No batch is late at that. The bound of the first one has room for some hundred records.
+    let ssc =
+        StreamingContext::builder().batch_interval(Duration::from_secs(3_600)).max_unprocessed_bytes(8_000);
+    let ssc = ssc.workers(2).build().unwrap();
+    let records = seen(&ssc, input);
+    let mut test = ssc.start_stepped().unwrap();
+    member.assign(&[0]);
+    let (mut all, mut largest) = (0, 0);
+    while all < 4_000 {
+        test.step_batch().unwrap();
+        let taken = records.take_all().len();
+        all += taken;
+        largest = largest.max(taken);
+        std::thread::yield_now();
+    }
+    assert!(largest > 1_000, "{largest}");
+}
+
+#[test]
 fn a_failed_batch_is_not_committed_when_it_ends_the_stream() {
     let cluster = cluster(1);
     cluster.produce("lines", 0, ["a", "b"]).unwrap();
