@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use batchmill_sources::kafka::{Compression, Producer, ProducerParams, ProducerRecord};
+use batchmill_sources::kafka::{Compression, Idempotence, Producer, ProducerParams, ProducerRecord};
 use batchmill_sources::prelude::*;
 
 use crate::cluster::Cluster;
@@ -116,4 +116,27 @@ fn the_lz4_frames_of_old_java_producers_are_read() {
             assert_eq!(read, cluster.read_by_kcat(&topic));
         },
     );
+}
+
+#[test]
+fn a_topic_in_an_old_format_is_refused_with_the_reason_and_written_without_numbers() {
+    let keeps_old_formats = |cluster: &Cluster| (0, 11) <= cluster.release() && cluster.release() < (3, 0);
+    on_clusters("old format", keeps_old_formats, |cluster| {
+        let topic = cluster.create_topic_with("old-format", 1, 1, &["message.format.version=0.10.2"]);
+        let lines = lines(500, |n| format!("line {n:03}"));
+        let write = |idempotence| {
+            let params = ProducerParams::new().idempotence(idempotence);
+            let producer = Producer::connect(cluster.bootstrap(), params).unwrap();
+            for line in &lines {
+                producer.send(ProducerRecord::to(&topic).value(line.as_str()))?;
+            }
+            producer.flush(Duration::from_secs(30))
+        };
+        let refused = write(Idempotence::Auto).unwrap_err().to_string();
+        assert!(refused.contains(&topic) && refused.contains("message.format.version"), "{refused}");
+        write(Idempotence::Off).unwrap();
+        let read = read(cluster, &topic, params());
+        assert_eq!(values(&read), lines);
+        assert_eq!(read, cluster.read_by_kcat(&topic));
+    });
 }

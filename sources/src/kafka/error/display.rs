@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use super::KafkaError;
+use crate::kafka::ErrorCode;
 
 impl fmt::Display for KafkaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,7 +128,14 @@ impl KafkaError {
                 if let Some(about) = about {
                     write!(f, " for {about}")?;
                 }
-                write!(f, " with {code}")
+                write!(f, " with {code}")?;
+                if (*request, *code) == ("Produce", ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT) {
+                    f.write_str(
+                        ": it keeps the topic in a format of before 0.11 (message.format.version), which has no headers \
+                         and no numbers for idempotence",
+                    )?;
+                }
+                Ok(())
             }
             Self::KafkaCrate { request, about, problem } => {
                 write!(f, "the kafka crate has failed in {request}")?;
@@ -272,6 +280,19 @@ mod tests {
             "localhost:9092 can be reached, but the cluster says that a broker is at kafka:9092 (1): no connection to \
              broker kafka:9092 (1): connection refused; check advertised.listeners (advertised.host.name on old brokers)"
         );
+    }
+
+    #[test]
+    fn a_topic_in_an_old_format_is_told_from_other_refusals() {
+        let code = ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT;
+        let told = |request| {
+            KafkaError::Broker { broker: "b:9092".into(), request, about: Some("t-0".into()), code }
+                .to_string()
+        };
+        assert!(told("Produce").starts_with("broker b:9092 answered Produce for t-0 with "));
+        assert!(told("Produce").contains("message.format.version"));
+        // By time logs of before 0.10 cannot be asked, which is another matter.
+        assert!(!told("ListOffsets").contains("message.format.version"));
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum Acks {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Idempotence {
     /// If they can, which is from 0.11 on, and if [all](Acks::All) replicas acknowledge. The default.
+    ///
+    /// A topic that brokers of 0.11 to 2.8 keep in an older format (`message.format.version`) refuses such records with
+    /// `UNSUPPORTED_FOR_MESSAGE_FORMAT`; it wants [`Off`](Self::Off), and records without headers.
     #[default]
     Auto,
     /// A broker that cannot is an error.
