@@ -139,7 +139,7 @@ impl<T> ReceiverInput<T> {
             reader: Arc::new(reader),
             starter: starter.start()?,
             held_back: HeldBack::default(),
-            pace: Pace::default(),
+            pace: Pace::new(handle.limits().batch_interval, longest),
             done_when: self.done_when,
             first: true,
         });
@@ -217,8 +217,7 @@ impl Running {
         let (mut skipped, mut repeated_so_far, mut dropped_one) = (Vec::new(), 0, false);
         let mut state = self.shared.lock();
         if let Some(cut) = plan.has_records.then(|| state.batches.pop_front()).flatten() {
-            let interval = self.shared.handle.limits().batch_interval;
-            self.pace.done(plan.reached, now() - cut, interval);
+            self.pace.done(plan.reached, now() - cut);
         }
         for (range, right) in plan.plan.ranges().iter().zip(&plan.rights) {
             // What has failed is passed by the next batch that has not, if the program goes on to one.

@@ -70,8 +70,9 @@ const COMMIT_EVERY_ZOOKEEPER: Duration = Duration::from_secs(60);
 /// is started again.
 ///
 /// A batch takes of each partition what was received before the cut, and what the broker had besides, as far as the last answer
-/// told, but no more of that than gets done within about an interval, going by the batches before. The first may take three
-/// times what [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for.
+/// told, but no more of that than gets done within about an interval, and within a quarter of
+/// [`max_poll_interval`](KafkaParams::max_poll_interval), going by the batches before. The first may take half of what
+/// [`max_unprocessed_bytes`](batchmill::StreamingContextBuilder::max_unprocessed_bytes) has room for.
 /// [`max_rate_per_partition`](KafkaParams::max_rate_per_partition) makes it less.
 ///
 /// A topic that does not exist and servers that do not answer are errors of [`start`](StreamingContext::start), wrong
