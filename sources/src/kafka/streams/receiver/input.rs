@@ -216,7 +216,9 @@ impl Running {
         }
         let (mut skipped, mut repeated_so_far, mut dropped_one) = (Vec::new(), 0, false);
         let mut state = self.shared.lock();
-        if let Some(cut) = plan.has_records.then(|| state.batches.pop_front()).flatten() {
+        let cut = plan.has_records.then(|| state.batches.pop_front()).flatten();
+        // How soon a batch has failed says nothing.
+        if let (Some(cut), Outcome::Succeeded) = (cut, outcome) {
             self.pace.done(plan.reached, now() - cut);
         }
         for (range, right) in plan.plan.ranges().iter().zip(&plan.rights) {

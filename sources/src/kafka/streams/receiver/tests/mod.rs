@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use batchmill::{Collected, SteppedContext, StreamingContext};
+use batchmill::{Collected, ErrorPolicy, SteppedContext, StreamingContext};
 use parking_lot::{Condvar, Mutex};
 
 use super::holdings::DoneWhen;
@@ -381,8 +381,9 @@ fn a_refused_commit_is_given_again() {
     assert_eq!(committed(&cluster, 0), Some(2));
 }
 
-#[test]
-fn batches_that_are_done_early_are_followed_by_larger_ones() {
+/// Steps a stream that is 4,000 records behind until it has taken `until` of them, and returns how many the largest batch had.
+/// What is received and the bound of the first have room for 600, and none is late; outputs fail if that is said.
+fn largest_of_one_behind(until: u64, fails: bool) -> u64 {
     let cluster = cluster(1);
     let line = "x".repeat(100);
     for _ in 0..400 {
@@ -390,22 +391,38 @@ fn batches_that_are_done_early_are_followed_by_larger_ones() {
     }
     let (member, mut input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
     input.params = input.params.end_offsets(EndOffsets::Fetched);
-    // No batch is late at that. The bound of the first one has room for some hundred records.
-    let ssc =
-        StreamingContext::builder().batch_interval(Duration::from_secs(3_600)).max_unprocessed_bytes(8_000);
-    let ssc = ssc.workers(2).build().unwrap();
-    let records = seen(&ssc, input);
+    let ssc = StreamingContext::builder()
+        .batch_interval(Duration::from_secs(3_600))
+        .max_unprocessed_bytes(8_000)
+        .error_policy(ErrorPolicy::continue_on_error())
+        .workers(2)
+        .build()
+        .unwrap();
+    let (tell, sizes) = mpsc::channel();
+    ssc.input_stream(input).for_each_batch(move |batch| {
+        tell.send(batch.len()?).unwrap();
+        if fails { Err(batchmill::SourceError::from("the output fails")) } else { Ok(()) }
+    });
     let mut test = ssc.start_stepped().unwrap();
     member.assign(&[0]);
     let (mut all, mut largest) = (0, 0);
-    while all < 4_000 {
+    while all < until {
         test.step_batch().unwrap();
-        let taken = records.take_all().len();
-        all += taken;
-        largest = largest.max(taken);
+        let size = sizes.try_iter().sum();
+        (all, largest) = (all + size, largest.max(size));
         std::thread::yield_now();
     }
-    assert!(largest > 1_000, "{largest}");
+    largest
+}
+
+#[test]
+fn batches_that_are_done_early_are_followed_by_larger_ones() {
+    assert!(largest_of_one_behind(4_000, false) > 1_000);
+}
+
+#[test]
+fn batches_that_fail_are_not_followed_by_larger_ones() {
+    assert!(largest_of_one_behind(3_000, true) < 1_000);
 }
 
 #[test]
