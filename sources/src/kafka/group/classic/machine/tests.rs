@@ -282,6 +282,18 @@ fn a_member_that_is_stopped_before_it_knows_anybody_ends_in_time() {
     assert!(h.ended);
 }
 
+#[test]
+fn a_topic_that_is_not_known_yet_is_looked_for_again_soon() {
+    for seen in [Seen::Gone, Seen::Unsure] {
+        let mut h = Harness::new(config());
+        h.event(Event::Start);
+        h.take(|action| matches!(action, Action::LookUp(_))).unwrap();
+        h.event(Event::LookedUp(Ok(vec![("t".into(), seen)])));
+        h.advance(SECOND);
+        assert!(h.is_open(|action| matches!(action, Action::LookUp(_))), "{seen:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

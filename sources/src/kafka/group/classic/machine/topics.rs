@@ -105,8 +105,18 @@ impl Topics {
 
     /// Takes what was found.
     pub(super) fn found(&mut self, found: Vec<(Arc<str>, Seen)>, now: Mono) {
-        self.backoff.reset();
-        self.next = now + self.refresh;
+        // Brokers may not have heard yet of a topic that was just made, or of who leads it.
+        let is_wanted = |topic: &Arc<str>| self.subscription.means(topic) || self.group.contains(topic);
+        let is_missing = found.iter().any(|(topic, seen)| match seen {
+            Seen::Partitions(_) => false,
+            Seen::Gone | Seen::Unsure => is_wanted(topic),
+        });
+        if is_missing {
+            self.next = now + self.backoff.pause().min(self.refresh);
+        } else {
+            self.backoff.reset();
+            self.next = now + self.refresh;
+        }
         self.has_looked = true;
         match self.asked.take() {
             Some(Wanted::Names(names)) => self.looked_up = names,
