@@ -1,7 +1,7 @@
 //! Offsets on their way to the coordinator: one commit is under way at a time, and what comes meanwhile waits, the newest of
 //! a partition. A part of the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use batchmill::Mono;
 
@@ -13,17 +13,27 @@ use crate::kafka::group::membership::Offsets;
 /// What is to be committed.
 #[derive(Debug)]
 pub(super) struct Commits {
-    waiting: BTreeMap<TopicPartition, Committed>,
+    waiting: BTreeMap<TopicPartition, Due>,
     under_way: Option<UnderWay>,
     /// Nothing is sent before.
     rest_until: Option<Mono>,
     backoff: Backoff,
 }
 
+/// An offset that is to be committed.
+#[derive(Clone, Debug)]
+pub(super) struct Due {
+    pub(super) committed: Committed,
+    /// A join waits for it.
+    is_awaited: bool,
+}
+
 /// A commit without an answer.
 #[derive(Debug)]
 pub(super) struct UnderWay {
-    pub(super) offsets: BTreeMap<TopicPartition, Committed>,
+    pub(super) offsets: BTreeMap<TopicPartition, Due>,
+    /// Of which partitions the member has lost the right since: one that has come back is held under another.
+    pub(super) gone: BTreeSet<TopicPartition>,
     /// The member and the generation that it was sent under.
     pub(super) member: String,
     pub(super) generation: i32,
@@ -34,14 +44,34 @@ impl Commits {
         Self { waiting: BTreeMap::new(), under_way: None, rest_until: None, backoff }
     }
 
-    /// Takes offsets. Of a partition that waits already the new one counts.
-    pub(super) fn add(&mut self, offsets: impl IntoIterator<Item = (TopicPartition, Committed)>) {
-        self.waiting.extend(offsets);
+    /// Takes offsets, for which a join waits or not. Of a partition that waits already the new one counts.
+    pub(super) fn add(
+        &mut self,
+        offsets: impl IntoIterator<Item = (TopicPartition, Committed)>,
+        is_awaited: bool,
+    ) {
+        for (partition, committed) in offsets {
+            let is_awaited = is_awaited || self.waiting.get(&partition).is_some_and(|due| due.is_awaited);
+            self.waiting.insert(partition, Due { committed, is_awaited });
+        }
     }
 
     /// Takes an offset back that was not committed, unless a newer one waits.
-    pub(super) fn put_back(&mut self, partition: TopicPartition, committed: Committed) {
-        self.waiting.entry(partition).or_insert(committed);
+    pub(super) fn put_back(&mut self, partition: TopicPartition, due: Due) {
+        let is_awaited = due.is_awaited;
+        self.waiting.entry(partition).or_insert(due).is_awaited |= is_awaited;
+    }
+
+    /// A join waits for all that is to be committed by now.
+    pub(super) fn await_all(&mut self) {
+        let under_way = self.under_way.iter_mut().flat_map(|under_way| under_way.offsets.values_mut());
+        self.waiting.values_mut().chain(under_way).for_each(|due| due.is_awaited = true);
+    }
+
+    /// Whether a join has to wait for an offset.
+    pub(super) fn has_awaited(&self) -> bool {
+        let under_way = self.under_way.iter().flat_map(|under_way| under_way.offsets.values());
+        self.waiting.values().chain(under_way).any(|due| due.is_awaited)
     }
 
     /// Whether nothing waits and nothing is under way.
@@ -49,10 +79,14 @@ impl Commits {
         self.waiting.is_empty() && self.under_way.is_none()
     }
 
-    /// Takes what waits for partitions of which `goes` holds.
-    pub(super) fn take_waiting(&mut self, goes: impl Fn(&TopicPartition) -> bool) -> Offsets {
+    /// Takes what waits for partitions of which `goes` holds; what is under way for them is not sent again.
+    pub(super) fn take_gone(&mut self, goes: impl Fn(&TopicPartition) -> bool) -> Offsets {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.gone.extend(under_way.offsets.keys().filter(|partition| goes(partition)).cloned());
+        }
         let gone: Vec<_> = self.waiting.keys().filter(|partition| goes(partition)).cloned().collect();
-        gone.into_iter().filter_map(|partition| self.waiting.remove_entry(&partition)).collect()
+        let taken = gone.into_iter().filter_map(|partition| self.waiting.remove_entry(&partition));
+        taken.map(|(partition, due)| (partition, due.committed)).collect()
     }
 
     /// Begins a commit of all that waits, if none is under way and none rests.
@@ -62,8 +96,9 @@ impl Commits {
         }
         self.rest_until = None;
         let offsets = std::mem::take(&mut self.waiting);
-        let sent = offsets.iter().map(|(name, committed)| (name.clone(), committed.clone())).collect();
-        self.under_way = Some(UnderWay { offsets, member: member.to_owned(), generation });
+        let sent = offsets.iter().map(|(name, due)| (name.clone(), due.committed.clone())).collect();
+        let gone = BTreeSet::new();
+        self.under_way = Some(UnderWay { offsets, gone, member: member.to_owned(), generation });
         Some(sent)
     }
 

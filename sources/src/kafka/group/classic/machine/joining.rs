@@ -55,6 +55,8 @@ impl Machine {
             return;
         }
         self.me.generation = joined.generation;
+        self.lose_what_is_awaited(out);
+        self.drop_foreign(out);
         self.me.session = joined.session;
         self.is_well(now);
         self.me.leads = joined.leader == self.me.id;
@@ -152,7 +154,6 @@ impl Machine {
             out.push(Action::Lost(std::mem::take(&mut self.held).into_iter().collect()));
             self.drop_foreign(out);
         }
-        self.lose_what_is_awaited(out);
         let new: Vec<_> = share.difference(&self.held).cloned().collect();
         let gone: Vec<_> = self.held.difference(&share).cloned().collect();
         self.held = share;
@@ -188,6 +189,7 @@ impl Machine {
         let patience = self.config.patience.min(self.config.params.max_poll / 2);
         self.phase = Phase::Preparing { until: now + patience };
         self.asked_done += 1;
+        self.commits.await_all();
         let keeps_all = self.me.assignor.is_some_and(Assignor::is_cooperative);
         out.push(if keeps_all { Action::AskDone { pause: false } } else { Action::Yield });
     }

@@ -17,6 +17,11 @@ impl Machine {
             Phase::Out { .. } if then == Then::End => return self.end(out),
             _ => {}
         }
+        // In a generation that gives it nothing, or that it does not share out any more, nothing can be committed.
+        let is_late = !self.has_right() || matches!(self.phase, Phase::Sharing(_));
+        if self.me.generation >= 0 && is_late {
+            self.lose(false, out);
+        }
         self.phase = Phase::Leaving { until: now + self.config.patience, then, asked: false };
         if !self.held.is_empty() || self.awaited > 0 {
             self.asked_done += 1;

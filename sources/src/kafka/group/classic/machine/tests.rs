@@ -1,11 +1,13 @@
 //! The machine on its own: scenarios, and random event sequences.
 
+mod commits;
+
 use proptest::prelude::*;
 
 use super::event::CommitResult;
 use super::rehearsal::*;
 use super::*;
-use crate::kafka::group::GroupError;
+use crate::kafka::group::{GroupError, assignor};
 use crate::kafka::{ErrorCode, KafkaError};
 
 impl Harness {

@@ -34,7 +34,8 @@ impl Machine {
             }
             Verdict::Rebalance if self.me.generation >= 0 && !self.is_failing => {
                 self.is_failing = true;
-                if matches!(self.phase, Phase::Unjoined) {
+                // Without the right to commit it joins at once.
+                if matches!(self.phase, Phase::Unjoined) && self.has_right() {
                     self.prepare(now, out);
                 }
             }
