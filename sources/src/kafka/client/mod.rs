@@ -14,7 +14,7 @@ pub(crate) mod kafka_crate;
 mod metadata;
 pub(crate) mod native;
 pub(crate) mod negotiation;
-mod offsets;
+pub(crate) mod offsets;
 mod probe;
 pub(crate) mod settings;
 #[cfg(feature = "tls")]

@@ -70,7 +70,7 @@ pub(crate) fn missing(partition: &TopicPartition, topic: &TopicInfo) -> Option<K
     Some(KafkaError::UnknownPartition { partition: partition.clone(), partitions: topic.partitions.len() })
 }
 
-pub(super) fn no_leader(partition: &TopicPartition) -> KafkaError {
+pub(crate) fn no_leader(partition: &TopicPartition) -> KafkaError {
     KafkaError::NoLeader { partition: partition.clone(), since: std::time::Duration::ZERO, cause: None }
 }
 

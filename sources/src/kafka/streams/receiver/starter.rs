@@ -2,7 +2,7 @@
 //! that the members' threads never wait for that. It also finds out what has become of lost offsets, and commits by the
 //! clock. One for each stream, `kafka-receiver`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use super::holdings::Right;
 use super::put_off::PutOff;
 use super::shared::{Next, Shared};
 use crate::kafka::client::deadline::{Deadline, now};
-use crate::kafka::client::transport::Transport;
+use crate::kafka::client::offsets::{missing, no_leader};
+use crate::kafka::client::transport::{TopicFilter, Transport};
 use crate::kafka::group::Membership;
 use crate::kafka::params::KafkaParams;
 use crate::kafka::streams::begin::{Why, announce, begin};
@@ -104,11 +105,15 @@ impl Starter {
         assigned: &[(TopicPartition, Right)],
         put_off: &mut PutOff,
     ) -> Result<bool, KafkaError> {
+        let (assigned, mut all_begun) = self.with_leaders(assigned, put_off)?;
+        if assigned.is_empty() {
+            return Ok(all_begun);
+        }
         let partitions: Vec<_> = assigned.iter().map(|(partition, _)| partition.clone()).collect();
         let membership = &self.members[member];
         let committed = membership.committed(&partitions, self.deadline())?;
         let logs = each_log(&partitions, &*self.transport, self.deadline())?;
-        let (mut all_begun, mut unsaid) = (true, Vec::new());
+        let mut unsaid = Vec::new();
         for (((partition, right), (_, committed)), log) in assigned.iter().zip(committed).zip(logs) {
             let log = match log {
                 Ok(log) => log,
@@ -129,6 +134,34 @@ impl Starter {
         }
         self.shared.give(member, Some(&unsaid), &**membership);
         Ok(all_begun)
+    }
+
+    /// Those of these partitions that somebody leads, and whether that is all. The others are put off: to wait for their
+    /// leaders would hold up all else that this thread does.
+    fn with_leaders(
+        &self,
+        assigned: &[(TopicPartition, Right)],
+        put_off: &mut PutOff,
+    ) -> Result<(Vec<(TopicPartition, Right)>, bool), KafkaError> {
+        let names: BTreeSet<_> = assigned.iter().map(|(partition, _)| Arc::clone(&partition.topic)).collect();
+        let names: Vec<_> = names.into_iter().collect();
+        let topics = self.transport.topics(TopicFilter::Names(&names), self.deadline())?;
+        let mut led = Vec::new();
+        for (partition, right) in assigned {
+            let topic = topics.iter().find(|topic| topic.name == partition.topic);
+            let found = topic.and_then(|topic| topic.partition(partition.partition));
+            let why = match found {
+                Some(found) if found.leader.is_none() => Some(no_leader(partition)),
+                Some(_) => None,
+                None => topic.and_then(|topic| missing(partition, topic)),
+            };
+            match why {
+                Some(why) => self.put_off(&[(partition.clone(), *right)], why, put_off),
+                None => led.push((partition.clone(), *right)),
+            }
+        }
+        let are_all = led.len() == assigned.len();
+        Ok((led, are_all))
     }
 
     /// Has the beginning of partitions be looked for again, or fails the stream where that is of no use.

@@ -543,3 +543,17 @@ fn the_members_of_a_stream_leave_at_the_same_time() {
     leave(&members, deadline);
     assert!(!deadline.is_over());
 }
+
+#[test]
+fn a_partition_without_a_leader_holds_up_no_other() {
+    let cluster = cluster(2);
+    cluster.produce("lines", 1, ["a"]).unwrap();
+    cluster.lose_leader("lines", 0).unwrap();
+    let (member, mut input) = input(&cluster, OffsetReset::Earliest, DoneWhen::Completed);
+    input.params = input.params.request_timeout(Duration::from_secs(3_600));
+    let ssc = context();
+    let records = seen(&ssc, input);
+    let mut test = ssc.start_stepped().unwrap();
+    member.assign(&[0, 1]);
+    assert_eq!(step_until(&mut test, &records, 1), [(1, 0)]);
+}
