@@ -198,7 +198,7 @@ impl Running {
         let has_records = plan.lost().is_some();
         if has_records {
             self.first = false;
-            state.batches.push_back(now());
+            state.batches.cut(now());
         }
         let reached = |(range, candidate): (&OffsetRange, &Candidate<'_>)| {
             let is_more = candidate.seen.end.is_some_and(|end| candidate.end < end);
@@ -216,10 +216,10 @@ impl Running {
         }
         let (mut skipped, mut repeated_so_far, mut dropped_one) = (Vec::new(), 0, false);
         let mut state = self.shared.lock();
-        let cut = plan.has_records.then(|| state.batches.pop_front()).flatten();
+        let took = plan.has_records.then(|| state.batches.end(now())).flatten();
         // How soon a batch has failed says nothing.
-        if let (Some(cut), Outcome::Succeeded) = (cut, outcome) {
-            self.pace.done(plan.reached, now() - cut);
+        if let (Some(took), Outcome::Succeeded) = (took, outcome) {
+            self.pace.done(plan.reached, took);
         }
         for (range, right) in plan.plan.ranges().iter().zip(&plan.rights) {
             // What has failed is passed by the next batch that has not, if the program goes on to one.

@@ -8,12 +8,14 @@
 //! | `zookeeper_group` | the way into a group that ZooKeeper coordinates | generate thread, at the start |
 //! | `input` | what a batch takes | generate thread |
 //! | `holdings`, `repeats` | what is held, done and committed, and what is read twice, as values | behind the lock of `shared` |
+//! | `batches` | whether batches come to their end, as values | behind the lock of `shared` |
 //! | `shared` | what the threads share | all of them |
 //! | `giving_up` | what waits for running batches before it is given up | all of them |
 //! | `member` | what a membership tells the stream | the member's threads |
 //! | `put_off` | what cannot begin yet, and for how long it may not | the starter's thread |
 //! | `starter` | where partitions begin, lost offsets, commits by the clock | a thread of its own |
 
+mod batches;
 mod broker_group;
 mod giving_up;
 mod holdings;

@@ -2,13 +2,13 @@
 //! and take away, the starter's thread begins what was assigned. One lock, held for a few moves; what is read ahead is
 //! changed under it too, so that a partition that comes back is never mixed up with what it was.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use batchmill::{InputHandle, Mono};
+use batchmill::InputHandle;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::batches::Batches;
 use super::giving_up::GivingUp;
 use super::holdings::{Dropped, Holdings, Right};
 use crate::kafka::client::deadline::{Deadline, now};
@@ -22,7 +22,7 @@ use crate::kafka::{KafkaError, OffsetRange, TopicPartition};
 pub(super) struct Shared {
     pub(super) handle: InputHandle,
     pub(super) read_ahead: Arc<ReadAhead>,
-    /// How old the oldest batch may become before its members count as stuck.
+    /// How long no batch may come to its end before its members count as stuck.
     longest_batch: Duration,
     /// How long batches are waited for that hold records of partitions which are to be given up.
     pub(super) rebalance_wait: Duration,
@@ -39,8 +39,7 @@ pub(super) struct Shared {
 /// What is behind the lock.
 pub(super) struct State {
     pub(super) holdings: Holdings,
-    /// When the batches with records that are not done were cut, the oldest first.
-    pub(super) batches: VecDeque<Mono>,
+    pub(super) batches: Batches,
     /// What the stream cannot go on with.
     pub(super) failed: Option<KafkaError>,
     /// Offsets that a broker says it does not have.
@@ -79,7 +78,7 @@ impl Shared {
     ) -> Self {
         let state = State {
             holdings,
-            batches: VecDeque::new(),
+            batches: Batches::default(),
             failed: None,
             out_of_range: Vec::new(),
             giving_up: Vec::new(),
@@ -246,10 +245,9 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Whether the oldest batch is young enough.
+    /// Whether batches come to their end.
     pub(super) fn makes_progress(&self) -> bool {
-        let oldest = self.lock().batches.front().copied();
-        oldest.is_none_or(|cut| now() - cut < self.longest_batch)
+        !self.lock().batches.are_stuck(self.longest_batch, now())
     }
 
     /// Waits until there is something to do. With `not_before` what was assigned waits until then.
