@@ -49,6 +49,7 @@ impl Asker {
     /// Asks for topics.
     pub(super) fn look_up(&self, wanted: Wanted) -> Event {
         let way = (&self.way_out, Deadline::after(self.request_timeout()));
+        let is_all = matches!(wanted, Wanted::All);
         let found = match wanted {
             Wanted::All => self.control.ask_topics(TopicFilter::All, way),
             Wanted::Names(names) => {
@@ -56,15 +57,7 @@ impl Asker {
                 self.control.ask_topics(TopicFilter::Names(&names), way)
             }
         };
-        Event::LookedUp(found.map(|topics| {
-            let ours = topics.into_iter().filter(|topic| !topic.internal);
-            let seen = |topic: &TopicInfo| match topic.error {
-                Some(TopicError::Unknown) => Seen::Gone,
-                Some(TopicError::Broker(_)) => Seen::Unsure,
-                None => Seen::Partitions(i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)),
-            };
-            ours.map(|topic| (Arc::clone(&topic.name), seen(&topic))).collect()
-        }))
+        Event::LookedUp(found.map(|topics| seen(topics, is_all)))
     }
 
     /// Asks who coordinates the group.
@@ -280,6 +273,17 @@ impl Throttled for SyncAnswer {
     }
 }
 
+/// What was found of topics. Among all of them nobody means the cluster's own, but some may be named.
+fn seen(topics: Vec<TopicInfo>, is_all: bool) -> Vec<(Arc<str>, Seen)> {
+    let seen = |topic: &TopicInfo| match topic.error {
+        Some(TopicError::Unknown) => Seen::Gone,
+        Some(TopicError::Broker(_)) => Seen::Unsure,
+        None => Seen::Partitions(i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)),
+    };
+    let ours = topics.into_iter().filter(|topic| !(is_all && topic.internal));
+    ours.map(|topic| (Arc::clone(&topic.name), seen(&topic))).collect()
+}
+
 fn refused(server: &Arc<str>, code: ErrorCode, member: &str) -> Result<(), Trouble> {
     if code.is_ok() {
         return Ok(());
@@ -299,4 +303,23 @@ fn trouble(error: KafkaError) -> Trouble {
 
 fn milliseconds(time: Duration) -> i32 {
     i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_of_the_clusters_own_is_meant_where_it_is_named() {
+        let name: Arc<str> = "__consumer_offsets".into();
+        let own = TopicInfo {
+            name: Arc::clone(&name),
+            id: None,
+            internal: true,
+            partitions: Vec::new(),
+            error: None,
+        };
+        assert_eq!(seen(vec![own.clone()], false), [(name, Seen::Partitions(0))]);
+        assert_eq!(seen(vec![own], true), []);
+    }
 }
