@@ -153,6 +153,9 @@ impl Machine {
             out.push(Action::Committed(offsets, CommitResult(Err(error))));
             return;
         }
+        if matches!(Verdict::of(trouble), Verdict::NotThere) {
+            self.coordinator = false;
+        }
         let (gone, again): (Vec<_>, Vec<_>) =
             offsets.partition(|(partition, _)| under_way.gone.contains(partition));
         self.tell_fenced(gone.into_iter().map(|(partition, due)| (partition, due.committed)).collect(), out);

@@ -296,6 +296,20 @@ fn a_topic_that_is_not_known_yet_is_looked_for_again_soon() {
     }
 }
 
+#[test]
+fn a_member_that_leaves_looks_for_a_coordinator_that_does_not_answer_its_commit() {
+    let mut h = member();
+    h.done = vec![offset(1, 4)];
+    h.event(Event::Leave);
+    h.take(is_commit).expect("what is done is committed");
+    h.event(Event::Committed(Err(closed())));
+    h.take(|action| *action == Action::FindCoordinator).expect("another broker may be it by now");
+    h.event(Event::Found(Ok(())));
+    h.advance(SECOND);
+    h.answer_commit(ErrorCode::NONE);
+    assert!(h.is_open(|action| matches!(action, Action::Leave { .. })));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
