@@ -38,6 +38,8 @@ pub(crate) struct Control {
     pub(crate) cluster: Arc<Cluster>,
     /// By address: a broker that the user has named is the same once the cluster has told its number.
     slots: Mutex<HashMap<(Address, Use), Arc<Slot>>>,
+    /// The broker that has answered last what all of them know.
+    answered: Mutex<Option<Address>>,
     /// The brokers that keep the offsets of groups.
     pub(super) coordinators: Mutex<HashMap<String, Target>>,
 }
@@ -46,7 +48,7 @@ type Slot = Mutex<Option<Connection>>;
 
 impl Control {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster, slots: Mutex::default(), coordinators: Mutex::default() }
+        Self { cluster, slots: Mutex::default(), answered: Mutex::default(), coordinators: Mutex::default() }
     }
 
     /// Asks a broker, once. `request` is given the version that is spoken.
@@ -131,7 +133,8 @@ impl Control {
         asked?
     }
 
-    /// Asks whoever answers of all brokers, once each.
+    /// Asks whoever answers of all brokers, once each, first the one that has answered last. Each but the last is waited for
+    /// half of the time that is left at most: one that takes what it is sent and is silent leaves time for the others.
     pub(crate) fn ask_anybody<Q, A>(
         &self,
         request: impl Fn(&Connection, i16) -> Q,
@@ -141,13 +144,20 @@ impl Control {
         Q: for<'a> Request<'a, Response = A>,
         A: for<'a> Message<'a> + Throttled,
     {
-        let targets = self.cluster.anybody();
+        let mut targets = self.cluster.anybody();
         self.forget_all_but(&targets);
+        if let Some(last) = &*self.answered.lock() {
+            targets.sort_by_key(|target| target.address != *last);
+        }
         let mut worst: Option<KafkaError> = None;
         let mut tried = 0;
         for target in &targets {
-            match self.ask(target, Use::Control, &request, way) {
-                Ok(asked) => return Ok(asked),
+            let share = if tried + 1 < targets.len() { way.1.left() / 2 } else { way.1.left() };
+            match self.ask(target, Use::Control, &request, (way.0, Deadline::after(share).min(way.1))) {
+                Ok(asked) => {
+                    *self.answered.lock() = Some(target.address.clone());
+                    return Ok(asked);
+                }
                 Err(KafkaError::Stopped) => return Err(KafkaError::Stopped),
                 // One that may be there again soon counts more than one that never was a broker.
                 Err(error) if worst.is_none() || is_passing(&error) => worst = Some(error),

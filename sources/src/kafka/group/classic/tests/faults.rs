@@ -38,6 +38,17 @@ fn a_coordinator_that_comes_back_within_the_session_finds_its_members() {
 }
 
 #[test]
+fn a_broker_that_is_silent_does_not_keep_another_from_being_asked() {
+    let kafka = FakeKafka::builder().brokers(2).topic("lines", 2).start().unwrap();
+    kafka.move_coordinator(GROUP, 2).unwrap();
+    for api in [ApiKey::FIND_COORDINATOR, ApiKey::METADATA] {
+        kafka.on(api).broker(1).always().silence();
+    }
+    let member = Member::join_as(params(&kafka).request_timeout(Duration::from_millis(400)));
+    member.has(&[0, 1]);
+}
+
+#[test]
 fn a_session_that_the_broker_does_not_allow_ends_the_membership() {
     let kafka = FakeKafka::builder().topic("lines", 2).start().unwrap();
     let member = Member::join_as(params(&kafka).session_timeout(Duration::from_millis(600)));
