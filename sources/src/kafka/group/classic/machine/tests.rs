@@ -310,6 +310,28 @@ fn a_member_that_leaves_looks_for_a_coordinator_that_does_not_answer_its_commit(
     assert!(h.is_open(|action| matches!(action, Action::Leave { .. })));
 }
 
+#[test]
+fn a_coordinator_that_is_ready_before_the_session_ends_finds_the_member() {
+    let mut config = config();
+    config.params.apply("session.timeout.ms", "6000").unwrap().unwrap();
+    config.backoff.longest = Duration::from_secs(10);
+    let mut h = Harness::new(config);
+    h.event(Event::Start);
+    h.settle(2);
+    h.machine.me.session = Duration::from_secs(6);
+    h.machine.me.next_heartbeat = h.now;
+    let begun = h.now;
+    let mut asked = begun;
+    while h.now - begun < Duration::from_millis(5_500) {
+        h.advance(Duration::from_millis(100));
+        if h.take(|action| matches!(action, Action::Heartbeat { .. })).is_some() {
+            asked = h.now;
+            h.event(Event::Heartbeat(Err(refused(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))));
+        }
+        assert!(h.now - asked <= SECOND, "it may be ready by now, and the session ends soon");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

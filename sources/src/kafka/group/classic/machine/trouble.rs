@@ -1,6 +1,7 @@
 //! What a member does about trouble: wait, look for the coordinator, join anew, or give up. A part of the machine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use batchmill::Mono;
 
@@ -55,10 +56,12 @@ impl Machine {
         }
     }
 
-    /// Asks nothing for a while.
+    /// Asks nothing for a while: as long as it is a member no longer than from one sign of life to the next, for its session
+    /// may end meanwhile.
     pub(super) fn rest(&mut self, now: Mono, what: &str, out: &mut Vec<Action>) {
         self.tell_trouble(what, out);
-        self.rest_until = Some(now + self.backoff.pause());
+        let longest = if self.me.generation >= 0 { self.heartbeat_interval() } else { Duration::MAX };
+        self.rest_until = Some(now + self.backoff.pause().min(longest));
     }
 
     /// Tells the listener of trouble, the first time after it went well.
