@@ -7,6 +7,7 @@
 //! | `broker_group` | the way into a group that brokers coordinate | generate thread, at the start |
 //! | `zookeeper_group` | the way into a group that ZooKeeper coordinates | generate thread, at the start |
 //! | `input` | what a batch takes | generate thread |
+//! | `pace` | how much a batch takes besides what was received, as values | generate thread |
 //! | `holdings`, `repeats` | what is held, done and committed, and what is read twice, as values | behind the lock of `shared` |
 //! | `batches` | whether batches come to their end, as values | behind the lock of `shared` |
 //! | `shared` | what the threads share | all of them |
