@@ -44,14 +44,10 @@ impl Commits {
         Self { waiting: BTreeMap::new(), under_way: None, rest_until: None, backoff }
     }
 
-    /// Takes offsets, for which a join waits or not. Of a partition that waits already the new one counts.
-    pub(super) fn add(
-        &mut self,
-        offsets: impl IntoIterator<Item = (TopicPartition, Committed)>,
-        is_awaited: bool,
-    ) {
+    /// Takes offsets. Of a partition that waits already the new one counts, and a join waits for it as for the other.
+    pub(super) fn add(&mut self, offsets: impl IntoIterator<Item = (TopicPartition, Committed)>) {
         for (partition, committed) in offsets {
-            let is_awaited = is_awaited || self.waiting.get(&partition).is_some_and(|due| due.is_awaited);
+            let is_awaited = self.waiting.get(&partition).is_some_and(|due| due.is_awaited);
             self.waiting.insert(partition, Due { committed, is_awaited });
         }
     }

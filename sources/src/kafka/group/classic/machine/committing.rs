@@ -15,11 +15,11 @@ use crate::kafka::group::membership::Offsets;
 use crate::kafka::{ErrorCode, KafkaError, TopicPartition};
 
 impl Machine {
-    /// Takes offsets to commit, as far as the partitions are the member's. With `is_awaited` a join waits for them.
-    pub(super) fn commit(&mut self, offsets: Offsets, is_awaited: bool, out: &mut Vec<Action>) {
+    /// Takes offsets to commit, as far as the partitions are the member's.
+    pub(super) fn commit(&mut self, offsets: Offsets, out: &mut Vec<Action>) {
         let (ours, foreign): (Offsets, Offsets) =
             offsets.into_iter().partition(|(partition, _)| self.may_commit_for(partition));
-        self.commits.add(ours, is_awaited);
+        self.commits.add(ours);
         self.tell_fenced(foreign, out);
     }
 

@@ -196,14 +196,16 @@ impl StateMachine for Machine {
             Event::Done(offsets) => {
                 let asked = if self.asked_done > 0 { &mut self.asked_done } else { &mut self.awaited };
                 *asked = asked.saturating_sub(1);
-                self.commit(offsets, true, out);
+                self.commit(offsets, out);
+                // What the batches that were waited for have done may have come before.
+                self.commits.await_all();
             }
             Event::Later => {
                 self.asked_done = self.asked_done.saturating_sub(1);
                 self.awaited += 1;
             }
             Event::Progress(is_made) => self.progress(now, is_made, out),
-            Event::Commit(offsets) => self.commit(offsets, false, out),
+            Event::Commit(offsets) => self.commit(offsets, out),
             Event::Leave => self.leave(now, Then::End, out),
             Event::Abandon => self.end(out),
         }
@@ -326,8 +328,8 @@ impl Machine {
         }
     }
 
-    /// Whether a join has to wait for what was done when it became due. What batches do meanwhile is committed beside it:
-    /// they may end one after the other all the time.
+    /// Whether a join has to wait for what was done when it became due, and for what was done when the listener had nothing more
+    /// to wait for. What batches do meanwhile is committed beside it: they may end one after the other all the time.
     fn is_committing(&self) -> bool {
         self.asked_done > 0 || self.awaited > 0 || self.commits.has_awaited()
     }

@@ -140,6 +140,20 @@ fn what_is_done_after_a_rebalance_began_does_not_hold_up_the_join() {
 }
 
 #[test]
+fn what_came_before_a_late_answer_is_waited_for_like_what_comes_with_it() {
+    let mut h = cooperative_member();
+    h.is_slow = true;
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.settle_with("cooperative-sticky", vec![0]);
+    // The batch that is waited for ends: the stream gives what it has done, and then says that nothing is left.
+    h.event(Event::Commit(vec![offset(1, 6)]));
+    h.answer_late();
+    assert!(h.is_open(is_commit) && !h.is_open(is_join), "{:?}", h.open);
+    h.answer_commit(ErrorCode::NONE);
+    assert!(h.is_open(is_join));
+}
+
+#[test]
 fn what_was_done_when_a_rebalance_began_is_waited_for_also_when_it_is_sent_again() {
     let mut h = cooperative_member();
     h.event(Event::Commit(vec![offset(0, 4)]));
