@@ -181,14 +181,15 @@ fn waits_at_a_rebalance(assignor: Assignor) {
             }
         });
         begun.recv().unwrap();
-        // While the batch runs another member comes, and the first hears of it.
-        let (mut two, of_two, _) = program(&cluster, params);
-        let waits = |cluster: &FakeKafka| {
-            let group = cluster.group("g").unwrap();
-            group.members.len() == 2 && group.members.iter().any(|member| member.is_waiting)
+        // While the batch runs another member comes, and the first hears of it: by the answer to its next sign of life, or
+        // before the one after that.
+        let first = cluster.requests_of(ApiKey::JOIN_GROUP)[0].connection;
+        let heartbeats = || {
+            let all = cluster.requests_of(ApiKey::HEARTBEAT).into_iter();
+            all.filter(|seen| seen.connection == first).count()
         };
-        assert!(cluster.wait_until(DEADLINE, waits));
-        let heartbeats = || cluster.requests_of(ApiKey::HEARTBEAT).len();
+        let (mut two, of_two, _) = program(&cluster, params);
+        assert!(cluster.wait_until(DEADLINE, |cluster| cluster.group("g").unwrap().members.len() == 2));
         let before = heartbeats();
         assert!(cluster.wait_until(DEADLINE, |_| heartbeats() >= before + 2));
         // Later ones have as much time as they want.
