@@ -14,7 +14,7 @@ use batchmill_sources::fake::zookeeper::FakeZooKeeper;
 use batchmill_sources::zookeeper::{Acl, CreateMode, ZooKeeper, ZooKeeperError};
 use batchmill_tests::wait_until;
 
-use crate::hostile::{Limits, check_error, in_time, run_cases, run_within, this_case};
+use crate::hostile::{CASE_DEADLINE, Limits, check_error, in_time, run_cases, run_within, this_case};
 
 /// What a case may take, if it does not say more.
 const LIMITS: Limits = Limits { memory_mib: 16, requests: 200, may_panic: None };
@@ -116,13 +116,13 @@ fn one_case() {
 }
 
 fn judge(case: &Case, server: &FakeZooKeeper) {
-    let connected = connect(server);
+    let connected = connect(server, case.expected.timeouts());
     let zookeeper = match (connected, &case.expected) {
         (Ok(zookeeper), _) => zookeeper,
         (Err(error), Expected::NoSession(kind, says) | Expected::Ended(kind, says)) => {
             check_error(case.name, &error, kind, says);
             server.clear_faults();
-            return ask_all(&connect(server).unwrap()).unwrap();
+            return ask_all(&connect(server, AMPLE).unwrap()).unwrap();
         }
         (Err(error), _) => panic!("no session: {error}"),
     };
@@ -161,11 +161,30 @@ fn judge(case: &Case, server: &FakeZooKeeper) {
     assert_eq!((zookeeper.id(), server.connections()), (id, connections));
 }
 
-fn connect(server: &FakeZooKeeper) -> Result<ZooKeeper, ZooKeeperError> {
+/// How long a session lives, and how long its connections and its requests may take.
+type Timeouts = [Duration; 2];
+
+/// For cases in which an answer comes, however busy the machine is.
+const AMPLE: Timeouts = [CASE_DEADLINE, CASE_DEADLINE];
+
+impl Expected {
+    /// What a case waits for in vain is waited for briefly.
+    fn timeouts(&self) -> Timeouts {
+        let (session, brief) = (Duration::from_secs(4), Duration::from_millis(600));
+        match self {
+            // It is tried again until then.
+            Self::NoSession(..) => [session, 3 * brief],
+            Self::Broken("Timeout", _) | Self::Restless => [session, brief],
+            Self::Fine | Self::Broken(..) | Self::Refused(..) | Self::Ended(..) => AMPLE,
+        }
+    }
+}
+
+fn connect(server: &FakeZooKeeper, [session, other]: Timeouts) -> Result<ZooKeeper, ZooKeeperError> {
     ZooKeeper::builder()
-        .session_timeout(Duration::from_secs(4))
-        .connect_timeout(Duration::from_millis(600))
-        .request_timeout(Duration::from_millis(600))
+        .session_timeout(session)
+        .connect_timeout(other)
+        .request_timeout(other)
         .connect(&server.connect_string())
 }
 
