@@ -25,6 +25,8 @@ pub(in crate::kafka) struct Heard {
 #[derive(Debug)]
 pub(in crate::kafka) struct State {
     pub(in crate::kafka) held: BTreeSet<i32>,
+    /// How many shares have come, those among them that brought nothing.
+    pub(in crate::kafka) shares: usize,
     /// All that was called, in order.
     pub(in crate::kafka) calls: Vec<String>,
     /// What is done and was not asked for yet.
@@ -36,8 +38,8 @@ pub(in crate::kafka) struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let (held, calls, done, committed) = Default::default();
-        Self { held, calls, done, progress: true, committed, failed: None }
+        let (held, shares, calls, done, committed) = Default::default();
+        Self { held, shares, calls, done, progress: true, committed, failed: None }
     }
 }
 
@@ -83,10 +85,11 @@ impl Heard {
 
 impl RebalanceListener for Heard {
     fn assigned(&self, partitions: &[TopicPartition]) {
-        if partitions.is_empty() {
-            return;
-        }
         self.change(|state| {
+            state.shares += 1;
+            if partitions.is_empty() {
+                return;
+            }
             let numbers = numbers(partitions);
             state.calls.push(format!("assigned {numbers:?}"));
             for number in numbers {

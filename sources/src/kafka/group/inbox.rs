@@ -87,6 +87,12 @@ impl<A> Inbox<A> {
         all.into_iter().collect()
     }
 
+    /// Takes the offsets that wait for these partitions.
+    pub(in crate::kafka) fn take(&self, partitions: &[TopicPartition]) -> Offsets {
+        let mut state = self.state.lock();
+        partitions.iter().filter_map(|partition| state.offsets.remove_entry(partition)).collect()
+    }
+
     /// Where a listener gives later what is done: the offsets that wait go along, and come in as the answer that `of` makes.
     pub(in crate::kafka) fn later(self: &Arc<Self>, of: fn(Offsets) -> A) -> Later
     where

@@ -66,7 +66,12 @@ impl Driver {
             Action::AskProgress => return Some(Event::Progress(listener.makes_progress())),
             Action::Assigned(partitions) => listener.assigned(&partitions),
             Action::HandedOver(partitions) => listener.handed_over(&partitions),
-            Action::Lost(partitions) => listener.lost(&partitions),
+            Action::Lost(partitions) => {
+                listener.lost(&partitions);
+                // A partition may be back before what was given of it is taken from the inbox.
+                let late = self.inbox.take(&partitions);
+                return (!late.is_empty()).then_some(Event::TooLate(late));
+            }
             Action::Committed(offsets, result) => listener.committed(&offsets, &result.0),
             Action::Failed(failure) => listener.failed(failure.0),
             Action::Tell(kind, detail) => listener.tell(kind, detail),
@@ -91,5 +96,39 @@ impl Driver {
     fn ask(&self, worker: &Worker<Event>, ask: impl FnOnce(&Asker) -> Event + Send + 'static) {
         let asker = Arc::clone(&self.asker);
         worker.give(Box::new(move || ask(&asker)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kafka::KafkaParams;
+    use crate::kafka::TopicPartition;
+    use crate::kafka::client::native::NativeTransport;
+    use crate::kafka::client::way_out::WayOut;
+    use crate::kafka::group::classic::GroupSettings;
+    use crate::kafka::group::heard::{Heard, offset};
+    use crate::kafka::group::inbox::Next;
+
+    #[test]
+    fn what_was_given_under_a_right_that_is_lost_does_not_wait_for_the_next_one() {
+        let params = KafkaParams::from([("bootstrap.servers", "localhost:9"), ("group.id", "g")]);
+        let transport = NativeTransport::new(params.client_settings("").unwrap());
+        let settings = GroupSettings::of(&params).unwrap();
+        let asker = Asker::new(&settings, transport.for_member(), WayOut::default());
+        let (heard, member) = (Arc::new(Heard::default()), Member::new(|| {}));
+        let driver = Driver::new(asker, Arc::clone(&heard) as Arc<dyn RebalanceListener>, &member).unwrap();
+        let lines =
+            |numbers: &[i32]| numbers.iter().map(|number| TopicPartition::new("lines", *number)).collect();
+        assert!(driver.perform(Action::Assigned(lines(&[0, 1, 2]))).is_none());
+        member.commit(vec![offset(0, 5), offset(2, 6)]);
+        let late = driver.perform(Action::Lost(lines(&[0, 1])));
+        assert!(matches!(late, Some(Event::TooLate(late)) if late == [offset(0, 5)]));
+        assert!(matches!(member.inbox().next(None), Next::Commit(others) if others == [offset(2, 6)]));
+        assert!(driver.perform(Action::Lost(lines(&[2]))).is_none());
+        drop(driver);
+        member.leave(crate::kafka::client::deadline::Deadline::after(Duration::ZERO));
     }
 }

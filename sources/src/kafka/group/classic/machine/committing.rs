@@ -66,7 +66,7 @@ impl Machine {
         self.tell_fenced(foreign, out);
     }
 
-    fn tell_fenced(&self, offsets: Offsets, out: &mut Vec<Action>) {
+    pub(super) fn tell_fenced(&self, offsets: Offsets, out: &mut Vec<Action>) {
         if !offsets.is_empty() {
             out.push(Action::Committed(offsets, CommitResult(Err(self.error(GroupError::Fenced)))));
         }

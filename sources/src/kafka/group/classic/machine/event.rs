@@ -38,6 +38,8 @@ pub(in crate::kafka::group::classic) enum Event {
     Progress(bool),
     /// Somebody wants offsets to be committed.
     Commit(Offsets),
+    /// Answers [`Action::Lost`]: these were still to be committed, under a right that is gone.
+    TooLate(Offsets),
     /// Somebody wants the membership to end.
     Leave,
     /// The end took too long: what is not done stays undone.
@@ -87,7 +89,7 @@ pub(in crate::kafka::group::classic) enum Action {
     Assigned(Vec<TopicPartition>),
     /// Tell the listener what others have by now, of what it was told that it may go.
     HandedOver(Vec<TopicPartition>),
-    /// Tell the listener what it has no more, without a word before.
+    /// Tell the listener what it has no more, without a word before; answer with [`Event::TooLate`] where offsets wait for it.
     Lost(Vec<TopicPartition>),
     /// Tell the listener what became of offsets.
     Committed(Offsets, CommitResult),

@@ -206,6 +206,7 @@ impl StateMachine for Machine {
             }
             Event::Progress(is_made) => self.progress(now, is_made, out),
             Event::Commit(offsets) => self.commit(offsets, out),
+            Event::TooLate(offsets) => self.tell_fenced(offsets, out),
             Event::Leave => self.leave(now, Then::End, out),
             Event::Abandon => self.end(out),
         }

@@ -77,7 +77,7 @@ impl Harness {
     pub(super) fn event(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front().or_else(|| self.late.pop_front()) {
-            if let Event::Commit(offsets) | Event::Done(offsets) = &event {
+            if let Event::Commit(offsets) | Event::Done(offsets) | Event::TooLate(offsets) = &event {
                 if !self.ended {
                     self.owed.extend(offsets.iter().map(|(name, at)| (name.clone(), at.offset)));
                 }

@@ -66,6 +66,12 @@ impl Member {
         self.heard.has(partitions);
     }
 
+    /// Waits until so many shares have come.
+    #[track_caller]
+    fn has_shares(&self, count: usize) {
+        self.heard.wait_for("shares", |state| (state.shares >= count).then_some(()));
+    }
+
     fn held(&self) -> BTreeSet<i32> {
         self.heard.held()
     }

@@ -63,6 +63,14 @@ fn a_commit_for_a_partition_that_was_lost_and_has_come_back_is_not_sent_again() 
 }
 
 #[test]
+fn what_comes_too_late_for_a_right_is_not_committed_though_the_partition_is_back() {
+    let mut h = member();
+    h.event(Event::TooLate(vec![offset(0, 5)]));
+    assert!(!h.is_open(is_commit));
+    assert!(is_fenced(h.told(0, 5)));
+}
+
+#[test]
 fn nothing_is_committed_under_a_generation_whose_share_has_not_come() {
     let mut h = member();
     h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
