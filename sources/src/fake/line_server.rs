@@ -2,15 +2,15 @@
 //! from it so: what is sent while nobody is connected waits for the next client, and what is sent later goes to all clients.
 //! `send` writes on the caller's thread; a thread accepts, and one for each client waits for its end.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use std::{fmt, io};
 
 use parking_lot::Mutex;
-use socket2::{Domain, Protocol, Socket, Type};
 
+use super::kept_port::KeptPort;
 use super::outlet::Outlet;
 use super::pace::Pace;
 
@@ -30,9 +30,7 @@ use super::pace::Pace;
 pub struct LineServer {
     outlet: Arc<Outlet>,
     addr: String,
-    port: u16,
-    /// Keeps the port while nobody listens. None where the system does not let two sockets have one port.
-    _reserved: Option<Socket>,
+    port: KeptPort,
     acceptor: Mutex<Option<JoinHandle<()>>>,
     pace: Mutex<Option<Pace>>,
 }
@@ -43,13 +41,11 @@ impl LineServer {
     /// # Errors
     /// When there is no free port, or no thread.
     pub fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
+        let (port, listener) = KeptPort::bind(0)?;
         let server = Self {
             outlet: Arc::new(Outlet::default()),
-            addr: format!("127.0.0.1:{port}"),
+            addr: format!("127.0.0.1:{}", port.number()),
             port,
-            _reserved: reserve(port).ok(),
             acceptor: Mutex::default(),
             pace: Mutex::default(),
         };
@@ -134,7 +130,7 @@ impl LineServer {
         if self.acceptor.lock().is_some() {
             return Ok(());
         }
-        self.accept_on(TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?)
+        self.accept_on(self.port.listen()?)
     }
 
     /// Closes all connections, refuses new ones for good and joins the threads. Dropping the server does the same.
@@ -154,12 +150,10 @@ impl LineServer {
         Ok(())
     }
 
-    /// Wakes the acceptor, which has been told to end, with a connection of our own.
+    /// Wakes the acceptor, which has been told to end.
     fn join_acceptor(&self) {
         let Some(acceptor) = self.acceptor.lock().take() else { return };
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        // Only a full backlog makes this fail, and then the acceptor has enough to wake it.
-        let _ = TcpStream::connect_timeout(&addr, Duration::from_secs(1));
+        self.port.wake();
         let _ = acceptor.join();
     }
 }
@@ -176,18 +170,11 @@ impl fmt::Debug for LineServer {
     }
 }
 
-/// A second socket on the port that does not listen, so that the system gives the port to nobody else.
-fn reserve(port: u16) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-    Ok(socket)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{BufRead, BufReader, Read};
+    use std::net::TcpStream;
 
     const WAIT: Duration = Duration::from_secs(60);
 

@@ -6,6 +6,7 @@
 mod faults;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+mod kept_port;
 mod line_server;
 mod outlet;
 mod pace;

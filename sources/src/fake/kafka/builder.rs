@@ -155,7 +155,7 @@ impl FakeKafkaBuilder {
         {
             let mut state = shared.state.lock();
             for (at, (server, _)) in bound.iter().enumerate() {
-                let (id, port, rack) = (server.id, server.port, racks.get(at).cloned());
+                let (id, port, rack) = (server.id, server.port(), racks.get(at).cloned());
                 let host = "127.0.0.1".to_owned();
                 let broker = Broker { id, rack, host, port, profile: None, running: true, starts: 1 };
                 state.brokers.push(broker);

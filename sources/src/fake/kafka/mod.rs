@@ -112,7 +112,7 @@ impl FakeKafka {
     /// The addresses of all brokers, `127.0.0.1:port,127.0.0.1:port`.
     pub fn bootstrap(&self) -> String {
         let addresses: Vec<_> =
-            self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+            self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
         addresses.join(",")
     }
 

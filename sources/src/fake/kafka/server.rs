@@ -2,25 +2,22 @@
 //! as a broker does. The test's thread starts and stops it, and joins the threads.
 
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
 use parking_lot::Mutex;
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::cluster::Shared;
 use super::connection::Connection;
 use super::wire::Wire;
+use crate::fake::kept_port::KeptPort;
 
 /// The port of one broker. It keeps it while the broker is stopped.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) id: i32,
-    pub(super) port: u16,
-    /// Keeps the port while nobody listens. None where the system does not let two sockets have one port.
-    _reserved: Option<Socket>,
+    port: KeptPort,
     shared: Arc<Shared>,
     acceptor: Mutex<Option<JoinHandle<()>>>,
     clients: Arc<Clients>,
@@ -41,12 +38,10 @@ struct Client {
 impl Server {
     /// Takes a port, any if it is 0, and does not listen yet. The listener is for [`listen`](Self::listen).
     pub(super) fn bind(id: i32, port: u16, shared: &Arc<Shared>) -> io::Result<(Self, TcpListener)> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        let port = listener.local_addr()?.port();
+        let (port, listener) = KeptPort::bind(port)?;
         let server = Self {
             id,
             port,
-            _reserved: reserve(port).ok(),
             shared: Arc::clone(shared),
             acceptor: Mutex::default(),
             clients: Arc::default(),
@@ -64,7 +59,11 @@ impl Server {
 
     /// Takes its port again; the listener is for [`listen`](Self::listen).
     pub(super) fn bind_again(&self) -> io::Result<TcpListener> {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
+        self.port.listen()
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port.number()
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -83,9 +82,7 @@ impl Server {
     /// which ends the waits of its connections.
     pub(super) fn stop(&self) {
         let Some(acceptor) = self.acceptor.lock().take() else { return };
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        // Only a full backlog makes this fail, and then the acceptor has enough to wake it.
-        let _ = TcpStream::connect_timeout(&addr, Duration::from_secs(1));
+        self.port.wake();
         let _ = acceptor.join();
         self.disconnect();
         let connected = std::mem::take(&mut *self.clients.connected.lock());
@@ -146,12 +143,4 @@ fn wire(stream: &Arc<TcpStream>, shared: &Shared) -> io::Result<Wire> {
     }
     let _ = shared;
     Ok(Wire::Plain(Arc::clone(stream)))
-}
-
-/// A second socket on the port that does not listen, so that the system gives the port to nobody else.
-fn reserve(port: u16) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-    Ok(socket)
 }

@@ -175,7 +175,7 @@ impl FakeKafka {
     /// When there is no broker of this id.
     pub fn address(&self, broker: i32) -> Result<String, FakeError> {
         let server = self.servers.iter().find(|server| server.id == broker);
-        Ok(format!("127.0.0.1:{}", server.ok_or(FakeError::UnknownBroker(broker))?.port))
+        Ok(format!("127.0.0.1:{}", server.ok_or(FakeError::UnknownBroker(broker))?.port()))
     }
 
     /// Lets a broker behave as another release from now on, as one that is upgraded. What is stored keeps the format of the

@@ -140,7 +140,7 @@ impl FakeZooKeeper {
     /// # Panics
     /// When there is no such server.
     pub fn address(&self, server: usize) -> String {
-        format!("127.0.0.1:{}", self.ports[server - 1].port)
+        format!("127.0.0.1:{}", self.ports[server - 1].number())
     }
 
     /// A node; `None` when it does not exist.

@@ -2,24 +2,21 @@
 //! threads.
 
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
 use parking_lot::Mutex;
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::Connection;
 use super::state::{Client, Shared};
+use crate::fake::kept_port::KeptPort;
 
 /// A port of loopback. It is kept while the server is stopped.
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) server: usize,
-    pub(super) port: u16,
-    /// Keeps the port while nobody listens. None where the system does not let two sockets have one port.
-    _reserved: Option<Socket>,
+    port: KeptPort,
     shared: Arc<Shared>,
     acceptor: Mutex<Option<JoinHandle<()>>>,
     threads: Arc<Threads>,
@@ -30,10 +27,9 @@ type Threads = Mutex<Vec<JoinHandle<()>>>;
 
 impl Port {
     pub(super) fn bind(server: usize, shared: &Arc<Shared>) -> io::Result<(Self, TcpListener)> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
+        let (port, listener) = KeptPort::bind(0)?;
         let (shared, acceptor, threads) = (Arc::clone(shared), Mutex::default(), Arc::default());
-        Ok((Self { server, port, _reserved: reserve(port).ok(), shared, acceptor, threads }, listener))
+        Ok((Self { server, port, shared, acceptor, threads }, listener))
     }
 
     /// Accepts connections. The state says already that the server runs, since its start of this number.
@@ -46,15 +42,17 @@ impl Port {
     }
 
     pub(super) fn bind_again(&self) -> io::Result<TcpListener> {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
+        self.port.listen()
+    }
+
+    pub(super) fn number(&self) -> u16 {
+        self.port.number()
     }
 
     /// Stops accepting, closes all connections and joins the threads. The state says already that the server is stopped.
     pub(super) fn stop(&self) {
         let Some(acceptor) = self.acceptor.lock().take() else { return };
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        // Only a full backlog makes this fail, and then the acceptor has enough to wake it.
-        let _ = TcpStream::connect_timeout(&addr, Duration::from_secs(1));
+        self.port.wake();
         let _ = acceptor.join();
         self.shared.change(|state, _| {
             for client in state.clients.values().filter(|client| client.server == self.server) {
@@ -112,12 +110,4 @@ fn add(
     threads.push(named("write").spawn(move || writer.write())?);
     threads.push(named("read").spawn(move || connection.read())?);
     Ok(())
-}
-
-/// A second socket on the port that does not listen, so that the system gives the port to nobody else.
-fn reserve(port: u16) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-    Ok(socket)
 }
