@@ -104,13 +104,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::kafka::KafkaParams;
-    use crate::kafka::TopicPartition;
+    use crate::kafka::client::deadline::Deadline;
     use crate::kafka::client::native::NativeTransport;
     use crate::kafka::client::way_out::WayOut;
     use crate::kafka::group::classic::GroupSettings;
     use crate::kafka::group::heard::{Heard, offset};
     use crate::kafka::group::inbox::Next;
+    use crate::kafka::{KafkaParams, TopicPartition};
 
     #[test]
     fn what_was_given_under_a_right_that_is_lost_does_not_wait_for_the_next_one() {
@@ -129,6 +129,6 @@ mod tests {
         assert!(matches!(member.inbox().next(None), Next::Commit(others) if others == [offset(2, 6)]));
         assert!(driver.perform(Action::Lost(lines(&[2]))).is_none());
         drop(driver);
-        member.leave(crate::kafka::client::deadline::Deadline::after(Duration::ZERO));
+        member.leave(Deadline::after(Duration::ZERO));
     }
 }

@@ -18,6 +18,16 @@ fn cooperative_member() -> Harness {
     h
 }
 
+/// A member of 0 and 1 that is to give up 1, and whose listener waits with that for a batch.
+fn member_that_gives_up_one_later() -> Harness {
+    let mut h = cooperative_member();
+    h.is_slow = true;
+    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
+    h.settle_with("cooperative-sticky", vec![0]);
+    assert_eq!(h.waiting.len(), 1);
+    h
+}
+
 /// Its share does not come, for a further member has come before.
 fn misses_its_share(h: &mut Harness, protocol: &str) {
     h.take(is_join).expect("it joins");
@@ -85,11 +95,7 @@ fn nothing_is_committed_under_a_generation_whose_share_has_not_come() {
 
 #[test]
 fn a_partition_that_was_given_up_is_not_committed_under_a_generation_joined_without_it() {
-    let mut h = cooperative_member();
-    h.is_slow = true;
-    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
-    h.settle_with("cooperative-sticky", vec![0]);
-    assert_eq!(h.waiting.len(), 1);
+    let mut h = member_that_gives_up_one_later();
     // It waits as long as it may, and joins without.
     h.advance(Duration::from_secs(31));
     misses_its_share(&mut h, "cooperative-sticky");
@@ -149,10 +155,7 @@ fn what_is_done_after_a_rebalance_began_does_not_hold_up_the_join() {
 
 #[test]
 fn what_came_before_a_late_answer_is_waited_for_like_what_comes_with_it() {
-    let mut h = cooperative_member();
-    h.is_slow = true;
-    h.beat(Err(refused(ErrorCode::REBALANCE_IN_PROGRESS)));
-    h.settle_with("cooperative-sticky", vec![0]);
+    let mut h = member_that_gives_up_one_later();
     // The batch that is waited for ends: the stream gives what it has done, and then says that nothing is left.
     h.event(Event::Commit(vec![offset(1, 6)]));
     h.answer_late();
