@@ -148,7 +148,7 @@ pub(crate) struct Committed {
     pub(crate) metadata: String,
 }
 
-#[cfg(any(test, feature = "fake", feature = "kafka-crate"))]
+#[cfg(any(test, feature = "fake", feature = "kafka-crate", feature = "zookeeper"))]
 impl Committed {
     /// An offset of which nothing more is known.
     pub(crate) fn at(offset: i64) -> Self {
